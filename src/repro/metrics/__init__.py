@@ -1,0 +1,1 @@
+"""Image, pose and flow metrics; every name says its protocol."""

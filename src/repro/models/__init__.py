@@ -1,0 +1,1 @@
+"""GFLA, its discriminators, its ablation variants and the authors' checkpoints."""

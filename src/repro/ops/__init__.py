@@ -1,0 +1,1 @@
+"""Spatial operations: warps, patches, local attention."""
