@@ -1,0 +1,85 @@
+"""Read small windows of a map at sub-pixel positions: the one way in which every operation here samples.
+
+A window is separable: some consecutive rows and some consecutive columns around floor(own position + flow). Indexes
+outside the map are clamped per axis (the nearest edge pixel); the weights come from the unclamped fraction. Indexing
+directly, instead of through normalised coordinates, keeps the right-hand derivative at integer positions exact.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from repro.checks import require_shape
+
+
+def check_source_and_flow(source: Tensor, flow: Tensor) -> dict[str, int]:
+    """Return the sizes B C S T (source B C S T) and H W (flow B 2 H W); refuse tensors that cannot be sampled."""
+    sizes = require_shape("source", source, "B C S T")
+    sizes = require_shape(
+        "flow", flow, "B 2 H W", sizes=sizes, hint="flow has one (x, y) pair of pixels per target position"
+    )
+    for name, tensor in (("source", source), ("flow", flow)):
+        if not tensor.is_floating_point():
+            raise TypeError(f"expected {name} to be floating point, got {tensor.dtype}: convert it with .float()")
+    if sizes["S"] == 0 or sizes["T"] == 0:
+        raise ValueError(f"expected source with at least one pixel, got {tuple(source.shape)}")
+    return sizes
+
+
+def sample_positions(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sampled columns x and rows y, own position + flow, each (B, H, W).
+
+    Half precision cannot hold a sub-pixel position beyond a few hundred pixels, so positions are at least float32.
+    """
+    flow = flow if flow.dtype == torch.float64 else flow.float()
+    height, width = flow.shape[-2:]
+    x = flow[:, 0] + torch.arange(width, device=flow.device, dtype=flow.dtype)
+    y = flow[:, 1] + torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
+    return x, y
+
+
+def axis_window(position: Tensor, length: int, before: int, after: int) -> tuple[Tensor, Tensor]:
+    """Return the window of one axis: clamped indexes floor - before ... floor + after, and the fraction behind floor.
+
+    Positions so far outside that the whole window lies on one edge pixel are moved to where that begins: the value is
+    the same, the gradient 0, and infinities stay harmless. NaN keeps a NaN fraction but gets an index inside the map.
+
+    Args:
+        position: coordinates on an axis, (B, H, W), pixels.
+        length: number of pixels of the axis.
+        before: pixels before the floor.
+        after: pixels after the floor.
+
+    Returns:
+        indexes (B, H, W, before + after + 1), int64 in [0, length), and fractions (B, H, W).
+    """
+    position = position.clamp(-after, length - 1 + before)
+    floor = position.detach().floor()
+    taps = torch.arange(-before, after + 1, device=position.device)
+    indexes = (torch.nan_to_num(floor).long()[..., None] + taps).clamp(0, length - 1)
+    return indexes, position - floor
+
+
+def sum_window(source: Tensor, rows: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
+    """Return, at every position, the weighted sum of its window's pixels, without a copy of the windows.
+
+    Args:
+        source: map, (B, C, S, T).
+        rows: row indexes, (B, H, W, m).
+        columns: column indexes, (B, H, W, n).
+        weights: weights, (B, H, W, m, n), shared by all channels.
+
+    Returns:
+        (B, C, H, W), dtype of ``source``.
+    """
+    batch, channels, height, width = source.shape
+    image = torch.arange(batch, device=rows.device).view(-1, 1, 1, 1)
+    pixels = ((image * height + rows) * width)[..., :, None] + columns[..., None, :]
+    table = source.permute(0, 2, 3, 1).reshape(-1, channels)
+    summed = F.embedding_bag(
+        pixels.flatten(3).flatten(0, 2).int() if len(table) < 2**31 else pixels.flatten(3).flatten(0, 2),
+        table,
+        mode="sum",
+        per_sample_weights=weights.flatten(3).flatten(0, 2).to(source.dtype),
+    )
+    return summed.view(batch, *rows.shape[1:3], channels).permute(0, 3, 1, 2)
