@@ -195,9 +195,13 @@ def to_mapping(config: Config) -> dict[str, Any]:
 
 
 def digest(config: Config) -> str:
-    """Return the SHA-256 of the config's canonical JSON: equal settings, equal digest."""
-    canonical = json.dumps(to_mapping(config), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    """Return the SHA-256 of the canonical JSON of what differs from the authors' recipe.
+
+    Hashing the difference keeps old records valid when an option that defaults to the authors' value is added.
+    """
+    authors = flatten(to_mapping(Config()))
+    own = {key: value for key, value in flatten(to_mapping(config)).items() if value != authors[key]}
+    return hashlib.sha256(json.dumps(own, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _checked(key: str, value: Any, kind: Any) -> Any:
