@@ -1,1 +1,20 @@
-"""GFLA, its discriminators, its ablation variants and the authors' checkpoints."""
+"""Networks of the paper: GFLA and its parts, discriminators, ablation variants, the authors' checkpoints."""
+
+from repro.models.discriminators import ImageDiscriminator
+from repro.models.flow_estimator import FlowEstimator, FlowOutput
+from repro.models.gfla import GFLA, AttentionInput, Output
+from repro.models.local_attention import BilinearSampling, LocalAttention
+from repro.models.measure import flops, parameter_count
+
+__all__ = [
+    "GFLA",
+    "AttentionInput",
+    "BilinearSampling",
+    "FlowEstimator",
+    "FlowOutput",
+    "ImageDiscriminator",
+    "LocalAttention",
+    "Output",
+    "flops",
+    "parameter_count",
+]
