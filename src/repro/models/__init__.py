@@ -2,13 +2,12 @@
 
 from repro.models.discriminators import ImageDiscriminator
 from repro.models.flow_estimator import FlowEstimator, FlowOutput
-from repro.models.gfla import GFLA, AttentionInput, Output
+from repro.models.gfla import GFLA, Output
 from repro.models.local_attention import BilinearSampling, LocalAttention
 from repro.models.measure import flops, parameter_count
 
 __all__ = [
     "GFLA",
-    "AttentionInput",
     "BilinearSampling",
     "FlowEstimator",
     "FlowOutput",

@@ -13,15 +13,6 @@ from repro.models.renderer import CHANNELS, SourceNet, TargetNet
 from repro.models.settings import JOINTS, attention_layers, scaled
 
 
-class AttentionInput(NamedTuple):
-    """What met at one attention layer: the features of both sides, (B, C, h, w), and the flow and mask between them."""
-
-    source: Tensor
-    target: Tensor
-    flow: Tensor
-    mask: Tensor
-
-
 class Output(NamedTuple):
     """What a generator returns; lists run coarse to fine and are empty for networks without flow.
 
@@ -29,14 +20,15 @@ class Output(NamedTuple):
         image: the generated image, (B, 3, H, W) in [-1, 1].
         flows: displacement from target to source per attention layer, (B, 2, h, w), (x, y), in pixels of that map.
         masks: m in (0, 1) per attention layer, (B, 1, h, w): 1 takes the source's content.
-        attention_inputs: per attention layer, what the attention looked at; for pictures of its coefficients:
-            ``model.attention(layer).coefficients(a.source, a.target, a.flow)``.
+        attention_inputs: per attention layer, what its attention was called with: source features, target features,
+            each (B, C, h, w), and the flow if there is one. A picture of what it looked at comes from
+            ``model.attention(layer).coefficients(*out.attention_inputs[layer])``.
     """
 
     image: Tensor
     flows: list[Tensor]
     masks: list[Tensor]
-    attention_inputs: dict[int, AttentionInput]
+    attention_inputs: dict[int, tuple[Tensor, ...]]
 
 
 class GFLA(nn.Module):
@@ -124,12 +116,12 @@ class GFLA(nn.Module):
         flows, masks = self.flow_net(source, source_pose, target_pose)
         features = self.source(source)
         guides = dict(zip(self.attention_layers, zip(flows, masks)))
-        seen: dict[int, AttentionInput] = {}
+        seen: dict[int, tuple[Tensor, ...]] = {}
 
         def attend(attention: nn.Module, layer: int, x: Tensor) -> Tensor:
             flow, mask = guides[layer]
-            seen[layer] = AttentionInput(features[layer], x, flow, mask)
-            return (1 - mask) * x + mask * attention(features[layer], x, flow)  # Eq. 10
+            seen[layer] = features[layer], x, flow
+            return (1 - mask) * x + mask * attention(*seen[layer])  # Eq. 10
 
         image = self.target(target_pose, attend)
         return Output(image, flows, masks, seen)
