@@ -1,0 +1,249 @@
+"""Run notebooks, keep what ran under a fingerprint of everything that it depends on, and clean what gets committed."""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from repro import paths
+
+# What a page may depend on besides its own text; `data` holds records, published numbers and weights.
+DEPENDENCIES = ("src", "data", "requirements.lock")
+# Metadata that a committed notebook keeps: the rest is timings, versions and paths of one machine.
+CELL_METADATA = ("tags", "mystnb")
+CELL_TIMEOUT = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to one page: where it stands, how long it took, whether it ran to its end."""
+
+    page: str
+    profile: str
+    seconds: float
+    ok: bool
+    message: str
+    fingerprint: str
+    reused: bool = False
+
+
+def dependencies_hash(root: Path | None = None) -> str:
+    """Return the SHA-256 of names and contents of everything that any page may depend on."""
+    root = root or paths.root()
+    digest = hashlib.sha256()
+    for name in DEPENDENCIES:
+        top = root / name
+        files = sorted(p for p in top.rglob("*") if p.is_file()) if top.is_dir() else [top]
+        for file in files:
+            if "__pycache__" not in file.parts and file.is_file():
+                digest.update(file.relative_to(root).as_posix().encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(page: Path, profile: str, dependencies: str) -> str:
+    """Return the key under which an executed page is kept: its cells, its profile, what it depends on."""
+    notebook = nbformat.read(page, as_version=4)
+    cells = [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
+    return hashlib.sha256(json.dumps([cells, profile, dependencies]).encode()).hexdigest()
+
+
+def takes_profile(notebook: nbformat.NotebookNode) -> bool:
+    """Return whether the notebook is a table page: it has a parameters cell that sets ``profile``."""
+    return any("parameters" in c.metadata.get("tags", []) and "profile" in c.source for c in notebook.cells)
+
+
+def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Clean a notebook in place for the commit and return it.
+
+    Kept: sources, outputs, tags, widget state. Removed: timings, versions, names and paths of the machine that ran it.
+    Execution counts become 1, 2, 3 ... over the cells that were run in order.
+    """
+    metadata: dict = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "file_extension": ".py", "pygments_lexer": "ipython3"},
+    }
+    if "widgets" in notebook.metadata:
+        metadata["widgets"] = notebook.metadata["widgets"]
+    notebook.metadata = nbformat.from_dict(metadata)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    count = 0
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata = nbformat.from_dict({k: cell.metadata[k] for k in CELL_METADATA if k in cell.metadata})
+        cell["id"] = f"cell-{number}"
+        if cell.cell_type != "code":
+            continue
+        if cell.execution_count is not None:
+            count += 1
+            cell.execution_count = count
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = cell.execution_count
+            if "metadata" in output:
+                output.metadata = nbformat.from_dict({k: v for k, v in output.metadata.items() if k == "image/png"})
+    return notebook
+
+
+def write(notebook: nbformat.NotebookNode, file: Path) -> None:
+    """Write a notebook whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+    os.replace(partial, file)
+
+
+def run(
+    notebook: nbformat.NotebookNode,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_cell: Callable[[int, int], None] | None = None,
+) -> nbformat.NotebookNode:
+    """Execute a notebook in place, in the project's root, and return it.
+
+    Args:
+        notebook: the notebook; with ``parameters`` it must have a cell tagged ``parameters``.
+        parameters: values that replace those of the parameters cell, as papermill does it.
+        environment: variables added to the kernel's environment.
+        on_cell: called with (cells done, cells) after each cell.
+
+    Raises:
+        CellExecutionError: a cell failed; the notebook then holds the error.
+    """
+    if parameters:
+        from papermill.parameterize import parameterize_notebook
+
+        notebook.metadata.setdefault("papermill", {})
+        for cell in notebook.cells:
+            cell.metadata.setdefault("tags", [])
+        notebook = parameterize_notebook(notebook, dict(parameters), kernel_name="python3", language="python")
+    total = len(notebook.cells)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        timeout=CELL_TIMEOUT,
+        resources={"metadata": {"path": str(paths.root())}},
+        on_cell_complete=lambda cell, cell_index: on_cell(cell_index + 1, total) if on_cell else None,
+    )
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
+    client.execute(env={**os.environ, **one_thread, **(environment or {})})
+    return notebook
+
+
+@dataclass(frozen=True)
+class Job:
+    """One page to execute: where it stands, at which profile, with which parameters, where the result goes."""
+
+    page: Path
+    profile: str
+    target: Path
+    parameters: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The page's path inside the project."""
+        return self.page.relative_to(paths.root()).as_posix()
+
+    @property
+    def note(self) -> Path:
+        """The file beside the executed copy that says under which fingerprint it was made."""
+        return self.target.with_suffix(".json")
+
+
+def run_all(jobs: Iterable[Job], *, workers: int = 2, fresh: bool = False) -> list[Outcome]:
+    """Execute pages side by side, reuse those whose fingerprint has not changed, and report progress with time left.
+
+    Args:
+        jobs: the pages.
+        workers: how many run at the same time.
+        fresh: execute all of them, whatever is kept.
+
+    Returns:
+        One outcome per job, in the jobs' order. A failed page does not stop the others.
+    """
+    jobs = list(jobs)
+    dependencies = dependencies_hash()
+    keys = [fingerprint(job.page, job.profile, dependencies) for job in jobs]
+    kept = [None if fresh else _kept(job, key) for job, key in zip(jobs, keys)]
+    progress = _Progress([job for job, old in zip(jobs, kept) if old is None], workers)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [
+            old if old is not None else pool.submit(_run_one, job, key, progress)
+            for job, key, old in zip(jobs, keys, kept)
+        ]
+    return [w if isinstance(w, Outcome) else w.result() for w in waiting]
+
+
+def _kept(job: Job, key: str) -> Outcome | None:
+    """Return the kept outcome if it was good and is still valid; otherwise say why the page runs again."""
+    if not (job.note.exists() and job.target.exists()):
+        return None
+    old = json.loads(job.note.read_text())
+    if not old["ok"] or old["fingerprint"] != key:
+        why = "it failed last time" if not old["ok"] else "its text, the code or the data changed"
+        print(f"rerun  {job.name} at {job.profile}: {why}", flush=True)
+        return None
+    print(f"reuse  {job.name} at {job.profile}: nothing changed ({old['seconds']:.0f} s when it ran)", flush=True)
+    return Outcome(**{**old, "reused": True})
+
+
+def _run_one(job: Job, key: str, progress: "_Progress") -> Outcome:
+    notebook = nbformat.read(job.page, as_version=4)
+    start, message = time.monotonic(), ""
+    try:
+        notebook = run(notebook, parameters=job.parameters, on_cell=lambda done, of: progress.cell(job, done, of))
+    except CellExecutionError as error:
+        message = f"{error.ename}: {error.evalue}"
+    except Exception as error:  # a kernel that died, a cell beyond its time: the page failed, the others go on
+        message = f"{type(error).__name__}: {error}"
+    outcome = Outcome(job.name, job.profile, time.monotonic() - start, not message, message, key)
+    write(normalise(notebook), job.target)
+    partial = job.note.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(outcome)))
+    os.replace(partial, job.note)
+    progress.page(job, outcome)
+    return outcome
+
+
+class _Progress:
+    """Lines of progress: a page's end with the time left, and cells in between where nothing was said for a while."""
+
+    SILENCE = 10.0
+
+    def __init__(self, jobs: list[Job], workers: int):
+        self.workers, self.total, self.done = workers, len(jobs), 0
+        self.start = self.said = time.monotonic()
+        self.part: dict[tuple[str, str], float] = {(j.name, j.profile): 0.0 for j in jobs}
+        self.lock = threading.Lock()
+        if jobs:
+            print(f"{len(jobs)} pages to execute, {workers} at a time", flush=True)
+
+    def cell(self, job: Job, done: int, of: int) -> None:
+        with self.lock:
+            self.part[job.name, job.profile] = done / of
+            if time.monotonic() - self.said > self.SILENCE:
+                self._say(f"{job.name} at {job.profile}: cell {done} of {of}")
+
+    def page(self, job: Job, outcome: Outcome) -> None:
+        with self.lock:
+            self.done += 1
+            self.part[job.name, job.profile] = 1.0
+            state = "ok" if outcome.ok else f"FAILED: {outcome.message[:300]}"
+            self._say(f"[{self.done}/{self.total}] {job.name} at {job.profile}: {state}, {outcome.seconds:.0f} s")
+
+    def _say(self, text: str) -> None:
+        """Estimate what is left from the share of all cells that is done, each page counted alike."""
+        self.said = time.monotonic()
+        share = sum(self.part.values()) / max(self.total, 1)
+        left = (self.said - self.start) * (1 - share) / share if share > 0 else float("nan")
+        print(f"{text}; {self.said - self.start:.0f} s gone, about {left:.0f} s left", flush=True)
