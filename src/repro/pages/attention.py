@@ -6,17 +6,12 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from repro.data.joints import JOINTS
 from repro.models import GFLA
 from repro.models.gfla import Output
 from repro.ops import attend
 from repro.pages.figures import show_image
 from repro.pages.strip import slider_strip
-
-JOINT_NAMES = (
-    *("nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist"),
-    *("right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle"),
-    *("right eye", "left eye", "right ear", "left ear"),
-)
 
 
 @torch.no_grad()
@@ -86,8 +81,8 @@ def reading_strip(
     height, width = output.attention_inputs[layer][0].shape[-2:]
     scale = torch.tensor([height / source.shape[-2], width / source.shape[-1]], dtype=torch.float64)
     frames = []
-    for name, joint in zip(JOINT_NAMES, target_joints.double()):
+    for name, joint in zip(JOINTS, target_joints.double()):
         row, column = (joint * scale).floor().long().tolist()
         if (joint >= 0).all() and row < height and column < width:
-            frames.append((name, reading_figure(model, output, source, layer, row, column)))
+            frames.append((name.replace("_", " "), reading_figure(model, output, source, layer, row, column)))
     return slider_strip(frames, alt="where the attention reads the source, for one joint of the target")

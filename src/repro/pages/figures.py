@@ -13,6 +13,8 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from repro.data.joints import LIMBS
+
 # One colour per method, the same in every figure of the book (Okabe and Ito's palette, safe for colour-blind readers).
 METHOD_COLOURS = {
     "baseline": "#999999",
@@ -23,12 +25,6 @@ METHOD_COLOURS = {
     "zero flow": "#000000",
     "bone warp": "#009E73",
 }
-
-# Limbs of the OpenPose-18 skeleton, drawn in the order of the joints.
-LIMBS = (
-    *((1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10)),
-    *((1, 11), (11, 12), (12, 13), (1, 0), (0, 14), (14, 16), (0, 15), (15, 17)),
-)
 
 
 def image_array(image: Tensor) -> np.ndarray:
