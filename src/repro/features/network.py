@@ -75,7 +75,7 @@ class FeatureNetwork(nn.Module):
         found: dict[int, Tensor] = {}
         wanted = {self.layer_of_tap[tap] for tap in taps}
         x = self.prepare(images)
-        for index, layer in enumerate(self.features[: max(wanted) + 1]):
+        for index, layer in enumerate(list(self.features)[: max(wanted) + 1]):
             x = layer(x)
             if index in wanted:
                 found[index] = x

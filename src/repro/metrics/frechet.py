@@ -1,0 +1,89 @@
+"""Fréchet distance between two sets of pictures, seen through a named network."""
+
+import torch
+from torch import Tensor
+
+from repro.checks import require_shape
+from repro.features import FeatureNetwork, MissingWeights
+from repro.features.weights import WeightsFile, find
+
+INCEPTION = WeightsFile(
+    "fid_torch_fidelity",
+    ("weights-inception-2015-12-05-6726825d.pth",),
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+    "Apache-2.0 (torch-fidelity's conversion of TensorFlow's Inception)",
+)
+
+
+def frechet_distance(first: Tensor, second: Tensor) -> float:
+    r"""Return the squared Wasserstein-2 distance between Gaussians fitted to two sets of feature vectors.
+
+    .. math:: d^2 = \lVert \mu_1 - \mu_2 \rVert^2
+              + \operatorname{tr}\big(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2}\big)
+
+    Covariances are unbiased (divided by N - 1), everything is float64. The trace of the root is the sum of the roots
+    of the eigenvalues of the symmetric matrix R Σ_2 R with R = Σ_1^{1/2}; eigenvalues below 0 are round-off and count
+    as 0. So nothing is added to the diagonal (no jitter), also with fewer vectors than dimensions. With few samples the
+    distance is biased upwards: compare only sets of equal size.
+
+    Args:
+        first: (N, D), N >= 2.
+        second: (M, D), M >= 2.
+
+    Raises:
+        ValueError: fewer than two vectors, another dimension, or values that are not finite.
+    """
+    sizes = require_shape("first", first, "N D")
+    require_shape("second", second, "M D", sizes={"D": sizes["D"]})
+    for name, vectors in (("first", first), ("second", second)):
+        if len(vectors) < 2 or not bool(vectors.isfinite().all()):
+            raise ValueError(f"expected at least 2 finite vectors in {name}, got {tuple(vectors.shape)}")
+    mean1, covariance1 = _gaussian(first)
+    mean2, covariance2 = _gaussian(second)
+    values, vectors = torch.linalg.eigh(covariance1)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.mT
+    product = torch.linalg.eigvalsh(root @ covariance2 @ root)
+    trace_of_root = product.clamp(min=0).sqrt().sum()
+    distance = (mean1 - mean2).square().sum() + covariance1.trace() + covariance2.trace() - 2 * trace_of_root
+    return max(float(distance), 0.0)
+
+
+def _gaussian(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    vectors = vectors.double().cpu()
+    return vectors.mean(0), torch.cov(vectors.mT).reshape(vectors.shape[1], vectors.shape[1])
+
+
+def pooled_features(network: FeatureNetwork, images: Tensor) -> Tensor:
+    """Return one vector per image: the network's deepest perceptual tap, averaged over positions, (B, C).
+
+    Args:
+        network: a frozen network.
+        images: (B, 3, H, W) in [0, 1].
+    """
+    tap = network.perceptual_taps[-1]
+    return network(images * 2 - 1, taps=(tap,))[tap].mean((2, 3))
+
+
+class InceptionFeatures:
+    """The 2048 pooled features of TensorFlow's Inception v3, by torch-fidelity; its file is looked up by name.
+
+    Raises:
+        MissingWeights: the file is nowhere; ``.need`` is the text for a table.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu"):
+        path = find(INCEPTION)
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        self.device = device
+        self.network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
+        ).to(device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return (B, 2048) for images (B, 3, H, W) in [0, 1], rounded to 8 bits as FID is defined on files."""
+        pixels = (images.clamp(0, 1) * 255).round().to(torch.uint8).to(self.device)
+        return self.network(pixels)[0]
+
+
+__all__ = ["INCEPTION", "InceptionFeatures", "MissingWeights", "frechet_distance", "pooled_features"]

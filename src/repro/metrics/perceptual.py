@@ -1,0 +1,65 @@
+"""LPIPS through the ``lpips`` package, with the trunk's file looked up by name (nothing is downloaded)."""
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from repro.checks import require_choice, require_shape
+from repro.features.squeezenet import SqueezeNet
+from repro.features.weights import WeightsFile, fill, find, read
+
+ALEXNET = WeightsFile(
+    "lpips_alex",
+    ("alexnet-owt-7be5be79.pth", "alexnet.safetensors"),
+    "torchvision, https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    "BSD-3-Clause (torchvision), trained on ImageNet",
+    unused=("classifier.",),
+)
+
+TRUNKS = {"squeeze": SqueezeNet.file, "alex": ALEXNET}
+
+
+class LPIPS:
+    """LPIPS 0.1 with a named trunk: ``lpips_squeeze`` or ``lpips_alex`` (the paper's is alex at 256 pixels).
+
+    The package ships the linear weights; the trunk is torchvision's, read by name from the weights folders.
+
+    Args:
+        trunk: ``"squeeze"`` or ``"alex"``.
+        device: where it runs.
+
+    Raises:
+        MissingWeights: the trunk's file is nowhere; ``.need`` is the text for a table.
+    """
+
+    def __init__(self, trunk: str, device: torch.device | str = "cpu"):
+        file = TRUNKS[require_choice("LPIPS trunk", trunk, tuple(TRUNKS))]
+        path = find(file)
+        import lpips  # only here: a machine that trains need not have it
+
+        with warnings.catch_warnings():
+            # The package asks torchvision for a random trunk in a way that torchvision has deprecated.
+            warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+            state = torch.get_rng_state()
+            network = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
+            torch.set_rng_state(state)  # the random trunk must not move the caller's random numbers
+        fill(_Trunk(network.net), read(path), origin=str(path), unused=file.unused)
+        self.name = f"lpips_{trunk}"
+        self.device = device
+        self.network = network.to(device).eval()
+
+    @torch.inference_mode()
+    def __call__(self, generated: Tensor, target: Tensor) -> Tensor:
+        """Return the distance per image, (B,), for images (B, 3, H, W) in [0, 1]."""
+        sizes = require_shape("generated", generated, "B 3 H W")
+        require_shape("target", target, "B 3 H W", sizes=sizes)
+        return self.network(generated.to(self.device) * 2 - 1, target.to(self.device) * 2 - 1).flatten()
+
+
+class _Trunk(nn.Module):
+    """The package's slices under torchvision's names: ``slice2.3.weight`` is ``features.3.weight``."""
+
+    def __init__(self, sliced: nn.Module):
+        super().__init__()
+        self.features = nn.ModuleDict({k: layer for part in sliced.children() for k, layer in part.named_children()})
