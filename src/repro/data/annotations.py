@@ -76,7 +76,9 @@ def scan_annotations(path: str | Path) -> tuple[list[str], Tensor, list[Problem]
                 raise _Damaged("repeated name", f"{name!r} stands in line {seen[name]} already")
         except _Damaged as damage:
             kind, detail = damage.args
-            problems.append(Problem(kind, f"image {name}", f"{path.name}, line {number}", detail))
+            unnamed = kind in ("wrong number of fields", "no name")
+            key = f"line {path.name}:{number}" if unnamed else f"image {name}"
+            problems.append(Problem(kind, key, f"{path.name}, line {number}", detail))
             continue
         seen[name] = number
         names.append(name)

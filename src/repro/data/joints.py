@@ -5,11 +5,11 @@ from torch import Tensor
 
 JOINTS = (
     "nose", "neck",
-    "right shoulder", "right elbow", "right wrist",
-    "left shoulder", "left elbow", "left wrist",
-    "right hip", "right knee", "right ankle",
-    "left hip", "left knee", "left ankle",
-    "right eye", "left eye", "right ear", "left ear",
+    "right_shoulder", "right_elbow", "right_wrist",
+    "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle",
+    "left_hip", "left_knee", "left_ankle",
+    "right_eye", "left_eye", "right_ear", "left_ear",
 )  # fmt: skip
 
 # Pairs of joints that a drawing connects, from the trunk outwards.
