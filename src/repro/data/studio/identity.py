@@ -1,0 +1,182 @@
+"""Who stands in the studio: an identity's body, hair and garments, drawn from its name alone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from repro.data.studio.seeds import child_generator
+
+
+@dataclass(frozen=True)
+class Body:
+    """Proportions; factors are relative to an average body of the same sex.
+
+    Attributes:
+        femininity: 0 = average man, 1 = average woman; the tables of shape are blended by it.
+        height: stature in metres.
+        girth, shoulder, hip, leg, arm, head: factors.
+        belly: metres added to the front of the waist.
+    """
+
+    femininity: float
+    height: float
+    girth: float = 1.0
+    shoulder: float = 1.0
+    hip: float = 1.0
+    leg: float = 1.0
+    arm: float = 1.0
+    head: float = 1.0
+    belly: float = 0.0
+
+
+@dataclass(frozen=True)
+class Garment:
+    """One piece of the outfit. Heights and lengths are parts, so that they fit every body.
+
+    Attributes:
+        kind: one of ``GARMENTS``; the mesh's material of the same name belongs to it.
+        hem: canonical height (part of the stature) of the lower edge.
+        sleeve: covered part of the arm, 0 = sleeveless, 1 = to the wrist.
+        neck: how deep the neck line is cut at the front, metres.
+        fit: metres between skin and cloth.
+        flare: how much wider the hem is than the hips (skirts, dresses, coats), relative.
+        pleats: number of folds around (skirts, dresses).
+        style: "sneaker" "boot" "pump" (shoe), "cap" "beanie" (hat), "shoulder" "hand" (bag), else "".
+        side: "left" or "right" (bag), else "".
+    """
+
+    kind: str
+    hem: float = 0.0
+    sleeve: float = 0.0
+    neck: float = 0.0
+    fit: float = 0.012
+    flare: float = 0.0
+    pleats: int = 0
+    style: str = ""
+    side: str = ""
+
+
+GARMENTS = ("top", "coat", "dress", "trousers", "skirt", "shoe", "belt", "hat", "bag")
+HAIR_STYLES = ("short", "bob", "long", "bun")
+
+
+@dataclass(frozen=True)
+class Hair:
+    """A hair cut: style of ``HAIR_STYLES``, thickness in metres, side of the parting (-1 right, 0 none, 1 left)."""
+
+    style: str
+    thickness: float
+    parting: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One person of one data set: everything about them follows from these three words.
+
+    Attributes:
+        dataset: name of the procedural set, for example "fashion".
+        split: "train" or "test": the two never share a seed.
+        index: number of the person in the split.
+    """
+
+    dataset: str
+    split: str
+    index: int
+
+    def rng(self, *purpose: str | int) -> np.random.Generator:
+        """Return this person's generator for a purpose, for example ``rng("pose", view)``."""
+        return child_generator("identity", self.dataset, self.split, self.index, *purpose)
+
+    @cached_property
+    def body(self) -> Body:
+        """The person's proportions: sex-typical, +-10 % height, +-12 % girth."""
+        rng = self.rng("body")
+        woman = rng.random() < 0.55
+        femininity = float(np.clip((0.92 if woman else 0.08) + rng.normal(0, 0.08), 0, 1))
+        factor = lambda spread: float(1 + np.clip(rng.normal(0, spread / 2), -spread, spread))  # noqa: E731
+        return Body(
+            femininity=femininity,
+            height=(1.655 if woman else 1.775) * factor(0.10),
+            girth=factor(0.12),
+            shoulder=factor(0.06),
+            hip=factor(0.06),
+            leg=factor(0.035),
+            arm=factor(0.04),
+            head=factor(0.06),
+            belly=float(max(0.0, rng.normal(-0.01, 0.02))),
+        )
+
+    @cached_property
+    def hair(self) -> Hair:
+        """The person's hair cut."""
+        rng = self.rng("hair")
+        weights = (0.1, 0.25, 0.4, 0.25) if self.body.femininity > 0.5 else (0.84, 0.07, 0.06, 0.03)
+        return Hair(
+            style=str(rng.choice(HAIR_STYLES, p=weights)),
+            thickness=float(rng.uniform(0.008, 0.024)),
+            parting=int(rng.integers(-1, 2)),
+        )
+
+    @cached_property
+    def outfit(self) -> tuple[Garment, ...]:
+        """The person's garments, inner ones first."""
+        rng = self.rng("outfit")
+        woman = self.body.femininity > 0.5
+        sleeve = float(
+            rng.choice([0.0, 0.28, 0.5, 0.97], p=(0.2, 0.35, 0.15, 0.3) if woman else (0.08, 0.47, 0.1, 0.35))
+        )
+        neck = float(rng.choice([0.01, 0.05, 0.1], p=(0.5, 0.3, 0.2)))
+        lower = str(
+            rng.choice(
+                ["trousers", "shorts", "skirt", "dress"], p=(0.4, 0.12, 0.2, 0.28) if woman else (0.8, 0.2, 0, 0)
+            )
+        )
+        pieces: list[Garment] = []
+        skirt_shape = {
+            "hem": float(rng.choice([rng.uniform(0.33, 0.4), rng.uniform(0.24, 0.3), rng.uniform(0.08, 0.16)], p=(0.5, 0.3, 0.2))),
+            "flare": float(rng.uniform(0.0, 0.55)),
+            "pleats": int(rng.choice([0, 7, 11, 16])),
+        }  # fmt: skip
+        tucked = lower == "skirt" or rng.random() < 0.3
+        if lower == "dress":
+            pieces.append(Garment("dress", sleeve=sleeve, neck=neck, fit=0.012, **skirt_shape))
+        else:
+            hem = 0.53 if tucked else float(rng.uniform(0.46, 0.52))
+            pieces.append(
+                Garment(
+                    "top", hem=hem, sleeve=sleeve, neck=neck, fit=0.009 if tucked else float(rng.uniform(0.014, 0.024))
+                )
+            )
+        if lower == "skirt":
+            pieces.append(Garment("skirt", fit=0.015, **skirt_shape))
+        if lower in ("trousers", "shorts"):
+            hem = float(rng.uniform(0.29, 0.4)) if lower == "shorts" else float(rng.choice([0.05, 0.11], p=(0.8, 0.2)))
+            fit = float(rng.uniform(0.008, 0.022)) + (0.006 if lower == "shorts" else 0.0)
+            pieces.append(Garment("trousers", hem=hem, fit=max(fit, 0.012 if tucked else 0.008)))
+        if rng.random() < 0.18:
+            pieces.append(
+                Garment(
+                    "coat",
+                    hem=float(rng.choice([0.47, 0.36, 0.26])),
+                    sleeve=0.97,
+                    neck=0.14,
+                    fit=0.03,
+                    flare=float(rng.uniform(0, 0.2)),
+                )
+            )
+        styles = ("sneaker", "boot", "pump") if woman else ("sneaker", "boot", "sneaker")
+        pieces.append(Garment("shoe", style=str(rng.choice(styles, p=(0.45, 0.25, 0.3)))))
+        if tucked and rng.random() < 0.5:
+            pieces.append(Garment("belt"))
+        if rng.random() < 0.1:
+            pieces.append(Garment("hat", style=str(rng.choice(["cap", "beanie"]))))
+        if rng.random() < 0.15:
+            pieces.append(
+                Garment("bag", style=str(rng.choice(["shoulder", "hand"])), side=str(rng.choice(["left", "right"])))
+            )
+        return tuple(pieces)
+
+    def garment(self, kind: str) -> Garment | None:
+        """Return the garment of a kind, or None if the person does not wear one."""
+        return next((piece for piece in self.outfit if piece.kind == kind), None)
