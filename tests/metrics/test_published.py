@@ -10,7 +10,7 @@ from repro import paths
 
 @pytest.fixture(scope="module")
 def tables():
-    return yaml.safe_load(paths.published().read_text())["table"]
+    return yaml.safe_load(paths.published().read_text())["tables"]
 
 
 def test_every_row_has_every_column(tables):
