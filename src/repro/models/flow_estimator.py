@@ -86,6 +86,12 @@ class FlowEstimator(nn.Module):
             layer -= 1
             x = up(x) + jump(skips[layer - 1])
             if layer in self.attention_layers:
-                flows.append(self.flow_head[str(layer)](x))
-                masks.append(torch.sigmoid(self.mask_head[str(layer)](x)))
+                flows.append(_exactly(self.flow_head[str(layer)], x))
+                masks.append(torch.sigmoid(_exactly(self.mask_head[str(layer)], x)))
         return FlowOutput(flows, masks)
+
+
+def _exactly(head: nn.Module, x: Tensor) -> Tensor:
+    """Apply ``head`` in the weights' own precision: in bfloat16 a flow of 32 pixels would move in steps of 1/4."""
+    with torch.autocast(x.device.type, enabled=False):
+        return head(x.to(next(head.parameters()).dtype))
