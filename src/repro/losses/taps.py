@@ -24,7 +24,7 @@ def tap_pairs(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (generated, target) features for each tap. The network runs only on what is still an image.
 
-    A target image is seen without gradient: it is given.
+    The target is given: no gradient goes there.
     """
     generated_taps = generated if isinstance(generated, Mapping) else features(generated, taps=taps)
     with torch.no_grad():
@@ -33,4 +33,4 @@ def tap_pairs(
         if missing := [tap for tap in taps if tap not in seen]:
             raise ValueError(f"expected {name} features of the taps {', '.join(taps)}; missing: {', '.join(missing)}")
     for tap in taps:
-        yield generated_taps[tap], target_taps[tap]
+        yield generated_taps[tap], target_taps[tap].detach()

@@ -1,0 +1,1 @@
+"""Being here makes ``tests/`` importable, so that every test reads the one table of tolerances."""
