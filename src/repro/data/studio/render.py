@@ -1,0 +1,336 @@
+"""Pictures of one person: rasterise, look up cloth, paint, shade, and average four samples per pixel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from repro.data.studio.atlas import Atlas
+from repro.data.studio.backdrop import Backdrop
+from repro.data.studio.camera import Camera
+from repro.data.studio.face_paint import Face, paint_face
+from repro.data.studio.mesh import Mesh, pose_vertices
+from repro.data.studio.raster import Fragments, rasterize, weighted_corners
+from repro.data.studio.shading import (
+    Light,
+    ShadowMaps,
+    bend,
+    dot,
+    face_normals,
+    normal_fans,
+    shade,
+    studio_light,
+    unit,
+    vertex_normals,
+)
+from repro.data.studio.skeleton import Pose
+from repro.data.studio.wardrobe import Wardrobe
+
+SUPERSAMPLING = 2
+WRINKLE_METRES = 0.55
+"""Side of the wrinkle tile on the cloth."""
+INSIDE = 0.62
+"""Brightness of the inner side of cloth."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a person, with everything that is known about it.
+
+    Attributes:
+        image: (3, H, W) float32 in [0, 1].
+        albedo: (3, H, W) the same without light and shadow.
+        alpha: (H, W) share of each pixel that the person covers.
+        part: (H, W) int8, index into ``mesh.PARTS`` at the pixel's centre, -1 background.
+        depth: (H, W) float32, metres along the camera's axis at the centre, inf background.
+        joints2d: (18, 2) float64, (row, column), pixel centres at integers, -1 outside the image.
+        joints3d: (18, 3) float64, world metres.
+        visible: (18,) bool: inside the image and not hidden behind another part of the body.
+        pose, camera: what was photographed from where.
+    """
+
+    image: Tensor
+    albedo: Tensor
+    alpha: Tensor
+    part: Tensor
+    depth: Tensor
+    joints2d: Tensor
+    joints3d: Tensor
+    visible: Tensor
+    pose: Pose
+    camera: Camera
+
+
+def render(
+    mesh: Mesh,
+    wardrobe: Wardrobe,
+    poses: Sequence[Pose],
+    cameras: Sequence[Camera],
+    size: tuple[int, int] = (256, 256),
+    *,
+    light: Light | Sequence[Light] | None = None,
+    background: Backdrop | Sequence[Backdrop] | None = None,
+    device: torch.device | str = "cpu",
+) -> list[View]:
+    """Return one view per pose and camera, all of one person, computed together.
+
+    Colour and alpha are averages of 2 x 2 samples; parts, depth and joints belong to the pixel's centre and are never
+    filtered. The result does not depend on the number of threads or on how views are batched.
+
+    Args:
+        mesh, wardrobe: who, and in what clothes.
+        poses, cameras: equally many.
+        size: (H, W).
+        light: one, or one per view; None = a light up on the left of each camera.
+        background: one, or one per view; None = the plain backdrop.
+        device: where to compute; the views come back on the CPU.
+
+    Raises:
+        ValueError: not as many cameras (lights, backgrounds) as poses, or a size below 8 pixels.
+    """
+    count = len(poses)
+    lights = [studio_light(camera) for camera in cameras] if light is None else _per_view(light, count, "lights")
+    backdrops = _per_view(background or Backdrop(), count, "backgrounds")
+    if len(cameras) != count or count == 0:
+        raise ValueError(f"expected a camera for each pose, at least one, got {count} poses and {len(cameras)} cameras")
+    height, width = size
+    if min(size) < 8:
+        raise ValueError(f"expected a size of at least 8 x 8 pixels, got {height} x {width}")
+
+    subject = _Subject(mesh, wardrobe, torch.device(device))
+    posed = np.stack([pose_vertices(mesh, pose) for pose in poses])
+    screen = np.stack([camera.project(points, size) for camera, points in zip(cameras, posed)])
+    vertices = torch.from_numpy(posed).to(device)
+    on_screen = torch.from_numpy(screen).to(device)
+    finer = on_screen * on_screen.new_tensor([SUPERSAMPLING, SUPERSAMPLING, 1])
+    rows, columns = SUPERSAMPLING * height, SUPERSAMPLING * width
+    centres = rasterize(on_screen, subject.faces, height, width, two_sided=subject.two_sided)
+    samples = rasterize(finer, subject.faces, rows, columns, two_sided=subject.two_sided)
+
+    colours = _shaded_samples(subject, vertices, samples, lights, cameras, size)
+    pixels = colours.view(count, height, SUPERSAMPLING, width, SUPERSAMPLING, -1).mean((2, 4)).permute(0, 3, 1, 2).cpu()
+
+    part = torch.where(centres.face >= 0, subject.part[centres.face.clamp(min=0)], -1).to(torch.int8).cpu()
+    depth = centres.depth.float().cpu()
+    views = []
+    for index, (pose, camera) in enumerate(zip(poses, cameras)):
+        transforms = mesh.skeleton.transforms(pose)
+        toes = np.stack([mesh.skeleton.posed_point(f"{side}_toe", transforms) for side in ("right", "left")])
+        joints = mesh.skeleton.posed_joints(pose)
+        feet = 0.6 * joints[[10, 13]] + 0.4 * toes
+        empty, uncovered = backdrops[index].paint(camera, feet, size), 1 - pixels[index, 6:7]
+        plain = torch.tensor(backdrops[index].colour)[:, None, None]
+        joints2d, visible = _joints_on_screen(camera.project(joints, size), depth[index])
+        views.append(
+            View(
+                image=(pixels[index, :3] + uncovered * empty).clamp(0, 1),
+                albedo=(pixels[index, 3:6] + uncovered * plain).clamp(0, 1),
+                alpha=pixels[index, 6],
+                part=part[index],
+                depth=depth[index],
+                joints2d=joints2d,
+                joints3d=torch.from_numpy(joints),
+                visible=visible,
+                pose=pose,
+                camera=camera,
+            )
+        )
+    return views
+
+
+class _Subject:
+    """A person's mesh and wardrobe as tensors, with the tables that shading needs."""
+
+    def __init__(self, mesh: Mesh, wardrobe: Wardrobe, device: torch.device) -> None:
+        self.wardrobe = wardrobe
+        self.names = list(wardrobe.materials)
+        self.looks = list(wardrobe.materials.values())
+        worn = set(np.unique(mesh.material))
+        number = np.full(len(mesh.material_names), -1)
+        for index, name in enumerate(mesh.material_names):
+            if name in wardrobe.materials:
+                number[index] = self.names.index(name)
+            elif index in worn:
+                raise ValueError(f"the mesh has material {name!r}, the wardrobe only {', '.join(self.names)}")
+
+        def tensor(values: object, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.as_tensor(np.asarray(values), dtype=dtype).to(device)
+
+        self.faces = tensor(mesh.faces, torch.int64)
+        self.two_sided = tensor(mesh.two_sided, torch.bool)
+        self.part = tensor(mesh.part, torch.int64)
+        self.fans = tensor(normal_fans(mesh.faces, mesh.weld), torch.int64)
+        self.material = tensor(number[mesh.material], torch.int64)
+        # Per vertex: texture coordinates, rest position, distance to the hem; all in metres.
+        self.cloth = tensor(np.column_stack([mesh.uv, mesh.rest_vertices, _distance_to_hem(mesh)]))
+
+        self.atlas: Atlas = wardrobe.atlas.to(device)
+        self.metres = tensor([look.tile.metres for look in self.looks])
+        self.under = tensor(np.stack([look.under for look in self.looks]))
+        self.band = tensor([look.band for look in self.looks])
+        self.band_colour = tensor(np.stack([look.band_colour for look in self.looks]))
+        self.gloss = tensor([look.gloss for look in self.looks])
+        self.bump = tensor([look.bump for look in self.looks])
+        points = mesh.skeleton.points
+        eye, nose, mouth = (tensor(points[name][1]) for name in ("left_eye", "nose", "mouth"))
+        unit_length = float(points["crown"][1][1] - points["chin"][1][1])
+        self.face = Face(unit_length, eye.abs(), nose, mouth, wardrobe.body, **wardrobe.face_style)
+
+    @cached_property
+    def decals(self) -> list[tuple[int, list[tuple[int, dict[str, Tensor]]]]]:
+        """For each material that has decals: its number, and (tile number, axes as tensors) of each decal."""
+        found, tile = [], len(self.looks)
+        for index, look in enumerate(self.looks):
+            own = []
+            for decal in look.decals:
+                axes = {name: torch.from_numpy(getattr(decal, name)).to(self.faces.device)
+                        for name in ("centre", "right", "down", "facing")}  # fmt: skip
+                own.append((tile, axes))
+                tile += 1
+            if own:
+                found.append((index, own))
+        return found
+
+
+def _shaded_samples(
+    subject: _Subject,
+    vertices: Tensor,
+    samples: Fragments,
+    lights: list[Light],
+    cameras: Sequence[Camera],
+    size: tuple[int, int],
+) -> Tensor:
+    """Return (B * samples, 7): shaded colour, albedo, coverage of every sample; zero where nobody is."""
+    count, vertex_count = vertices.shape[:2]
+    device = vertices.device
+    flat = samples.face.view(-1)
+    place = (flat >= 0).nonzero().squeeze(1)
+    face = flat[place]
+    image = place // samples.face[0].numel()
+    weights = samples.barycentric.view(-1, 3)[place].float()
+    corners = subject.faces[face]
+
+    # Metres between neighbouring samples at the distance looked at: one mip level per image and tile.
+    spacing = torch.tensor(
+        [camera.distance / (camera.focal * size[0] * SUPERSAMPLING) for camera in cameras], device=device
+    )
+    cloth = weighted_corners(subject.cloth, corners, weights)
+    albedo = _albedo(subject, cloth, subject.material[face], image, spacing)
+
+    world = vertices.float()
+    across = face_normals(world, subject.faces)
+    smooth = vertex_normals(across, subject.fans)
+    both = torch.cat([world, smooth], -1).view(count * vertex_count, 6)
+    position, normal = weighted_corners(both, corners + (image * vertex_count)[:, None], weights).split(3, 1)
+    eye = torch.tensor(np.stack([camera.position for camera in cameras]), dtype=torch.float32, device=device)
+    to_eye = unit(eye[image] - position)
+    inside = dot(across[image, face], to_eye) < 0
+    normal = unit(torch.where(inside[:, None], -normal, normal))
+
+    material = subject.material[face]
+    normal = _wrinkled(subject, normal, cloth, material, image, spacing)
+    maps = ShadowMaps.render(vertices, subject.faces, subject.two_sided, lights, int(1.2 * max(size)))
+    direction = torch.tensor([light.direction for light in lights], dtype=torch.float32, device=device)
+    ambient = torch.tensor([light.ambient for light in lights], dtype=torch.float32, device=device)
+    lit = maps.lit(image, position, normal)
+    factor = shade(normal, to_eye, lit, subject.gloss[material], direction[image], ambient[image])
+    factor = torch.where(inside, INSIDE * factor, factor)
+
+    result = torch.zeros(len(flat), 7, device=device)
+    result[place] = torch.cat([(albedo * factor[:, None]).clamp(0, 1), albedo, torch.ones_like(albedo[:, :1])], 1)
+    return result
+
+
+def _albedo(subject: _Subject, cloth: Tensor, material: Tensor, image: Tensor, spacing: Tensor) -> Tensor:
+    """Return the unshaded colours (N, 3) of samples with texture coordinates, rest position and hem distance (N, 6)."""
+    atlas = subject.atlas
+    u, v, hem = cloth[:, 0], cloth[:, 1], cloth[:, 5]
+    rest = cloth[:, 2:5]
+    metres = subject.metres[material]
+    level = atlas.level(material, spacing[image] / metres * atlas.side[material, 0])
+    texel = atlas.lookup(material, level, u / metres, v / metres)
+    colour = torch.lerp(subject.under[material], texel[:, :3], texel[:, 3:])
+
+    coverage = ((subject.band[material] - hem) / spacing[image] + 0.5).clamp(0, 1)
+    coverage = torch.where(subject.band[material] > 0, coverage, 0)
+    colour = torch.lerp(colour, subject.band_colour[material], coverage[:, None])
+
+    # Decals and face paint touch only the samples of their material: painting all of them would be the main cost.
+    for owner, decals in subject.decals:
+        own = (material == owner).nonzero().squeeze(1)
+        for tile, axes in decals:
+            offset = rest[own] - axes["centre"]
+            x, y = dot(offset, axes["right"]) + 0.5, dot(offset, axes["down"]) + 0.5
+            hit = (x > 0) & (x < 1) & (y > 0) & (y < 1) & (dot(offset, axes["facing"]) > 0)
+            on = hit.nonzero().squeeze(1)
+            if len(on) == 0:
+                continue
+            place, x, y = own[on], x[on], y[on]
+            number = torch.full_like(place, tile)
+            finer = torch.sqrt(dot(axes["right"], axes["right"]) * dot(axes["down"], axes["down"])).sqrt()
+            level = atlas.level(number, spacing[image[place]] * finer * atlas.side[tile, 0])
+            texel = atlas.lookup(number, level, x, y)
+            colour[place] = torch.lerp(colour[place], texel[:, :3], texel[:, 3:])
+    if "face" in subject.names:
+        own = (material == subject.names.index("face")).nonzero().squeeze(1)
+        colour[own] = paint_face(rest[own], colour[own], subject.face, spacing[image[own]])
+    return colour
+
+
+def _wrinkled(
+    subject: _Subject, normal: Tensor, cloth: Tensor, material: Tensor, image: Tensor, spacing: Tensor
+) -> Tensor:
+    """Return the normals (N, 3), bent by wrinkles where the material has some."""
+    normal = normal.clone()
+    own = (subject.bump[material] > 0).nonzero().squeeze(1)
+    tile = torch.full_like(own, len(subject.atlas.side) - 1)
+    level = subject.atlas.level(tile, spacing[image[own]] / WRINKLE_METRES * subject.atlas.side[-1, 0])
+    slopes = subject.atlas.lookup(tile, level, cloth[own, 0] / WRINKLE_METRES, cloth[own, 1] / WRINKLE_METRES)
+    normal[own] = bend(normal[own], slopes[:, :2], 0.4 * subject.bump[material[own]])
+    return normal
+
+
+def _distance_to_hem(mesh: Mesh) -> np.ndarray:
+    """Return the way (V,) in metres from each vertex along its tube to the tube's open end; inf on closed tubes."""
+    start = mesh.faces.reshape(-1)
+    end = np.roll(mesh.faces, -1, axis=1).reshape(-1)
+    total = len(mesh.uv)
+    graph = coo_array((np.ones(len(start), np.int8), (start, end)), shape=(total, total))
+    count, piece = connected_components(graph, directed=False)
+    last = np.full(count, -np.inf)
+    np.maximum.at(last, piece, mesh.uv[:, 1])
+    distance = last[piece] - mesh.uv[:, 1]
+    # A tube that ends in a pole is closed there: all vertices of its last ring are one point.
+    rim = np.flatnonzero(distance < 1e-6)
+    points = np.unique(np.stack([piece[rim], mesh.weld[rim]], 1), axis=0)
+    open_end = np.bincount(points[:, 0], minlength=count) > 1
+    return np.where(open_end[piece], distance, 1e3)
+
+
+# How far behind the visible surface a joint may lie and still count as seen: about the radius of the body there.
+_JOINT_RADIUS = torch.tensor(
+    [0.05, 0.13, 0.12, 0.09, 0.08, 0.12, 0.09, 0.08, 0.15, 0.12, 0.10, 0.15, 0.12, 0.10, 0.05, 0.05, 0.09, 0.09]
+)
+
+
+def _joints_on_screen(projected: np.ndarray, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Return joints (18, 2) as (row, column), -1 outside the image, and whether each is seen (18,)."""
+    height, width = depth.shape
+    x, y, z = (torch.from_numpy(np.ascontiguousarray(projected[:, k])) for k in range(3))
+    within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    column, row = x.clamp(0, width - 1).long(), y.clamp(0, height - 1).long()
+    seen = within & (depth[row, column] >= z - _JOINT_RADIUS)
+    joints = torch.stack([y - 0.5, x - 0.5], 1)
+    return torch.where(within[:, None], joints, -1.0), seen
+
+
+def _per_view(given, count: int, what: str) -> list:
+    several = list(given) if isinstance(given, Sequence) else [given] * count
+    if len(several) != count:
+        raise ValueError(f"expected one or {count} {what}, got {len(several)}")
+    return several
