@@ -80,7 +80,7 @@ class TestResult:
 
 class TestPrecision:
     def test_flows_stay_exact_under_autocast(self):
-        """Features may lose digits in mixed precision, but a flow rounded to bfloat16 would move in quarters of pixels."""
+        """A flow rounded to bfloat16 would move in quarters of pixels; features may lose digits."""
         model = small()
         with torch.autocast("cpu", torch.bfloat16):
             out = model(*pair())

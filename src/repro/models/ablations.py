@@ -16,7 +16,7 @@ from repro.checks import require_shape
 from repro.models import initialisation
 from repro.models.gfla import Output
 from repro.models.renderer import CHANNELS, SourceNet, TargetNet
-from repro.models.settings import JOINTS, attention_layers, coarse_to_fine, require_pair, scaled
+from repro.models.settings import POSE_CHANNELS, attention_layers, coarse_to_fine, require_pair, scaled
 
 
 class Baseline(nn.Module):
@@ -27,15 +27,15 @@ class Baseline(nn.Module):
 
     Args:
         width: factor on every channel count except inputs and outputs.
-        joints: heat maps of one pose.
+        pose_channels: heat maps of one pose (S).
     """
 
     BOTTLENECK = 8
 
-    def __init__(self, width: float = 1.0, joints: int = JOINTS) -> None:
+    def __init__(self, width: float = 1.0, pose_channels: int = POSE_CHANNELS) -> None:
         super().__init__()
-        self.joints = joints
-        self.target = TargetNet({}, width, channels_in=3 + 2 * joints, bottleneck=self.BOTTLENECK)
+        self.pose_channels = pose_channels
+        self.target = TargetNet({}, width, channels_in=3 + 2 * pose_channels, bottleneck=self.BOTTLENECK)
 
     @classmethod
     def preset(cls, task: str, width: float = 1.0, init_gain: float = 0.02, seed: int | None = None) -> Self:
@@ -48,7 +48,7 @@ class Baseline(nn.Module):
 
     def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> Output:
         """Return the generated image; no flows, no masks. Arguments and errors as :meth:`GFLA.forward`."""
-        require_pair(source, source_pose, target_pose, self.joints)
+        require_pair(source, source_pose, target_pose, self.pose_channels)
         image = self.target(torch.cat([source, source_pose, target_pose], dim=1))
         return Output(image, [], [], {})
 
@@ -104,17 +104,17 @@ class GlobalAttention(nn.Module):
     Args:
         layers: attention layer -> window, as in GFLA; the windows are not used.
         width: factor on every channel count except inputs and outputs.
-        joints: heat maps of one pose.
+        pose_channels: heat maps of one pose (S).
     """
 
-    def __init__(self, layers: Mapping[int, int], width: float = 1.0, joints: int = JOINTS) -> None:
+    def __init__(self, layers: Mapping[int, int], width: float = 1.0, pose_channels: int = POSE_CHANNELS) -> None:
         super().__init__()
-        self.joints = joints
+        self.pose_channels = pose_channels
         self.source = SourceNet(width)
         self.target = TargetNet(
             {layer: GlobalAttentionLayer(scaled(CHANNELS[layer - 1], width)) for layer in coarse_to_fine(layers)},
             width,
-            channels_in=joints,
+            channels_in=pose_channels,
         )
 
     @classmethod
@@ -131,7 +131,7 @@ class GlobalAttention(nn.Module):
 
     def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> Output:
         """Return the generated image; no flows, no masks. Arguments and errors as :meth:`GFLA.forward`."""
-        require_pair(source, source_pose, target_pose, self.joints)
+        require_pair(source, source_pose, target_pose, self.pose_channels)
         features = self.source(source)
         seen: dict[int, tuple[Tensor, ...]] = {}
 

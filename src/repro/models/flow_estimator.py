@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from repro.models import initialisation
 from repro.models.blocks import JumpBlock, ResBlockUp, encoder
-from repro.models.settings import JOINTS, attention_layers, coarse_to_fine, require_pair, scaled
+from repro.models.settings import POSE_CHANNELS, attention_layers, coarse_to_fine, require_pair, scaled
 
 ENCODER_CHANNELS = (32, 64, 128, 256, 256)
 
@@ -34,15 +34,15 @@ class FlowEstimator(nn.Module):
         layers: attention layer -> window. The windows are not used here, but belong to the flow: the affine
             regulariser reads them from ``attention_layers``.
         width: factor on every channel count except inputs and outputs.
-        joints: heat maps of one pose.
+        pose_channels: heat maps of one pose (S).
     """
 
-    def __init__(self, layers: Mapping[int, int], width: float = 1.0, joints: int = JOINTS) -> None:
+    def __init__(self, layers: Mapping[int, int], width: float = 1.0, pose_channels: int = POSE_CHANNELS) -> None:
         super().__init__()
         self.attention_layers = coarse_to_fine(layers)
-        self.joints = joints
+        self.pose_channels = pose_channels
         depth = len(ENCODER_CHANNELS)
-        channels = [3 + 2 * joints] + [scaled(c, width) for c in ENCODER_CHANNELS]
+        channels = [3 + 2 * pose_channels] + [scaled(c, width) for c in ENCODER_CHANNELS]
         self.encoder = encoder(channels)
         # Decoder step i leads to layer depth - 1 - i and to the channels that the encoder has there.
         visited = range(depth - 1, min(self.attention_layers) - 1, -1)
@@ -73,7 +73,7 @@ class FlowEstimator(nn.Module):
         Raises:
             TypeError, ValueError: an input does not fit (the message says which and how).
         """
-        require_pair(source, source_pose, target_pose, self.joints)
+        require_pair(source, source_pose, target_pose, self.pose_channels)
         x = torch.cat([source, source_pose, target_pose], dim=1)
         skips = []  # skips[L - 1] is the encoder's map at layer L
         for block in self.encoder:

@@ -10,7 +10,7 @@ from repro.models import initialisation
 from repro.models.flow_estimator import FlowEstimator
 from repro.models.local_attention import BilinearSampling, LocalAttention
 from repro.models.renderer import CHANNELS, SourceNet, TargetNet
-from repro.models.settings import JOINTS, attention_layers, scaled
+from repro.models.settings import POSE_CHANNELS, attention_layers, scaled
 
 
 class Output(NamedTuple):
@@ -43,7 +43,7 @@ class GFLA(nn.Module):
         width: factor on every channel count except inputs, outputs, windows and the kernel net's 128.
         attention_mean: the authors' pooling, a mean over the window; False = convex combination (no 1/k²).
         sampling: "attention" (Eq. 8-9), or "bilinear": the flow's own bilinear warp (Table II, row Bi-Sample).
-        joints: heat maps of one pose.
+        pose_channels: heat maps of one pose (S).
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class GFLA(nn.Module):
         *,
         attention_mean: bool = True,
         sampling: str = "attention",
-        joints: int = JOINTS,
+        pose_channels: int = POSE_CHANNELS,
     ) -> None:
         super().__init__()
         require_choice("sampling", sampling, ("attention", "bilinear"))
-        self.flow_net = FlowEstimator(layers, width, joints)
+        self.flow_net = FlowEstimator(layers, width, pose_channels)
         self.source = SourceNet(width)
         self.target = TargetNet(
             {
@@ -67,7 +67,7 @@ class GFLA(nn.Module):
                 for layer, k in self.attention_layers.items()
             },
             width,
-            joints,
+            pose_channels,
         )
 
     @classmethod

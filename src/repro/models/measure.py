@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from repro.models.settings import JOINTS
+from repro.models.settings import POSE_CHANNELS
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -19,7 +19,7 @@ def flops(model: nn.Module, size: tuple[int, int]) -> int:
     fused attention, as torch's counter does; norms, activations and the interpolation of sampling are not.
     """
     like = next(model.parameters())
-    image, pose = (like.new_zeros(1, channels, *size) for channels in (3, JOINTS))
+    image, pose = (like.new_zeros(1, channels, *size) for channels in (3, POSE_CHANNELS))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(image, pose, pose)
     return counter.get_total_flops()

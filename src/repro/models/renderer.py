@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from repro.models.blocks import OutputBlock, ResBlock, ResBlockUp, encoder
-from repro.models.settings import JOINTS, scaled
+from repro.models.settings import POSE_CHANNELS, scaled
 
 CHANNELS = (64, 128, 256)  # after each halving: layer L = 1, 2, 3 has CHANNELS[L - 1]
 
@@ -42,7 +42,7 @@ class TargetNet(nn.Module):
         self,
         attention: Mapping[int, nn.Module],
         width: float = 1.0,
-        channels_in: int = JOINTS,
+        channels_in: int = POSE_CHANNELS,
         bottleneck: int = 0,
     ) -> None:
         super().__init__()

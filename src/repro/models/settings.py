@@ -1,4 +1,4 @@
-"""What a task fixes about the networks: joints, attention layers and windows, channel counts at a given width."""
+"""What a task fixes about the networks: pose channels, attention layers and windows; channel counts at a width."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from repro.checks import require_choice, require_shape
 
-JOINTS = 18  # heat maps of one pose (OpenPose order)
+POSE_CHANNELS = 18  # heat maps of one pose (OpenPose order)
 
 # Attention layer -> patch side k, coarse -> fine; layer L works at 1/2^L of the image's resolution.
 ATTENTION_LAYERS: dict[str, dict[int, int]] = {"fashion": {3: 3, 2: 5}, "market": {2: 3}}
@@ -38,7 +38,7 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def require_pair(source: Tensor, source_pose: Tensor, target_pose: Tensor, joints: int = JOINTS) -> None:
+def require_pair(source: Tensor, source_pose: Tensor, target_pose: Tensor, pose_channels: int = POSE_CHANNELS) -> None:
     """Check what a generator receives: an image and two poses of one size, floating point, sides multiples of 32.
 
     Raises:
@@ -48,7 +48,7 @@ def require_pair(source: Tensor, source_pose: Tensor, target_pose: Tensor, joint
     sizes = require_shape("source", source, "B 3 H W", hint="images are (B, 3, H, W) in [-1, 1]")
     for name, pose in (("source_pose", source_pose), ("target_pose", target_pose)):
         sizes = require_shape(
-            name, pose, f"B {joints} H W", sizes=sizes, hint="heat maps have the image's batch and size"
+            name, pose, f"B {pose_channels} H W", sizes=sizes, hint="heat maps have the image's batch and size"
         )
     for name, tensor in (("source", source), ("source_pose", source_pose), ("target_pose", target_pose)):
         if not torch.is_floating_point(tensor):
