@@ -5,7 +5,7 @@ from torch import Tensor
 
 from repro.checks import require_shape
 from repro.features import FeatureNetwork, MissingWeights
-from repro.features.weights import WeightsFile, find
+from repro.features.weights import WeightsFile, content_hash, find
 
 INCEPTION = WeightsFile(
     "fid_torch_fidelity",
@@ -79,6 +79,7 @@ class InceptionFeatures:
         self.network = FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
         ).to(device)
+        self.weights_hash = content_hash(self.network)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return (B, 2048) for images (B, 3, H, W) in [0, 1], rounded to 8 bits as FID is defined on files."""

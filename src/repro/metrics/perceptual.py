@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from repro.checks import require_choice, require_shape
 from repro.features.squeezenet import SqueezeNet
-from repro.features.weights import WeightsFile, fill, find, read
+from repro.features.weights import WeightsFile, content_hash, fill, find, read
 
 ALEXNET = WeightsFile(
     "lpips_alex",
@@ -48,6 +48,7 @@ class LPIPS:
         self.name = f"lpips_{trunk}"
         self.device = device
         self.network = network.to(device).eval()
+        self.weights_hash = content_hash(self.network)
 
     @torch.inference_mode()
     def __call__(self, generated: Tensor, target: Tensor) -> Tensor:
