@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from repro.checks import require_shape
 from repro.models import initialisation
-from repro.models.gfla import Output
+from repro.models.gfla import GFLA, Output
+from repro.models.measure import parameter_count
 from repro.models.renderer import CHANNELS, SourceNet, TargetNet
 from repro.models.settings import POSE_CHANNELS, attention_layers, coarse_to_fine, require_pair, scaled
 
@@ -22,29 +23,35 @@ from repro.models.settings import POSE_CHANNELS, attention_layers, coarse_to_fin
 class Baseline(nn.Module):
     """An auto-encoder on the source image and both poses, concatenated: no flow, no attention.
 
-    It is the target net of G with more input channels, and at its bottleneck as many residual blocks as make up for the
-    parameters of the source net and the flow estimator (14.06M at width 1; GFLA has 14.05M).
+    It is the target net of G with more input channels and residual blocks at its bottleneck. ``preset`` takes as many
+    of them as make up for the parameters of the source net, the flow estimator and the kernel nets: 8 at width 1
+    (14.06M; GFLA has 14.05M), 12 at width 1/4, where the kernel nets, which do not narrow, weigh more.
 
     Args:
         width: factor on every channel count except inputs and outputs.
+        bottleneck: number of residual blocks at the bottleneck.
         pose_channels: heat maps of one pose (S).
     """
 
-    BOTTLENECK = 8
-
-    def __init__(self, width: float = 1.0, pose_channels: int = POSE_CHANNELS) -> None:
+    def __init__(self, width: float = 1.0, bottleneck: int = 8, pose_channels: int = POSE_CHANNELS) -> None:
         super().__init__()
         self.pose_channels = pose_channels
-        self.target = TargetNet({}, width, channels_in=3 + 2 * pose_channels, bottleneck=self.BOTTLENECK)
+        self.target = TargetNet({}, width, channels_in=3 + 2 * pose_channels, bottleneck=bottleneck)
 
     @classmethod
     def preset(cls, task: str, width: float = 1.0, init_gain: float = 0.02, seed: int | None = None) -> Self:
-        """Return the initialised network; "fashion" and "market" share it."""
-        attention_layers(task)  # refuses an unknown task
+        """Return the initialised network, of the size of ``GFLA.preset(task, width)``."""
         seed = initialisation.seed_or_draw(seed)
-        model = cls(width)
+        model = cls(width, cls._matching_bottleneck(task, width))
         initialisation.orthogonal(model, init_gain, seed)
         return model
+
+    @classmethod
+    def _matching_bottleneck(cls, task: str, width: float) -> int:
+        with torch.device("meta"):  # shapes only
+            gfla, none, one = GFLA(attention_layers(task), width), cls(width, bottleneck=0), cls(width, bottleneck=1)
+        missing, block = (parameter_count(more) - parameter_count(none) for more in (gfla, one))
+        return round(missing / block)
 
     def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> Output:
         """Return the generated image; no flows, no masks. Arguments and errors as :meth:`GFLA.forward`."""
