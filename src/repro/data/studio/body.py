@@ -177,28 +177,28 @@ def head_frame(body: Body, skeleton: Skeleton) -> tuple[float, float]:
     return float(skeleton.points["chin"][1][1]), (1 - CANONICAL["chin"]) * body.head * body.height
 
 
-def body_pieces(body: Body, skeleton: Skeleton, detail: Detail) -> dict[str, Piece]:
-    """Return the bare body: trunk, head, and per side arm, hand, thumb, leg, ear; garments hide faces of it later."""
+def body_pieces(body: Body, skeleton: Skeleton, detail: Detail) -> list[Piece]:
+    """Return the bare body: trunk, head, and per side arm, hand, thumb, leg, ear."""
     height = body.height
+    chin, unit = head_frame(body, skeleton)
     trunk = tube(Profile(trunk_rows(body)), *detail(56, 56), caps=(0.0, 0.012 * height))
-    pieces = {
-        "trunk": Piece(trunk, trunk_weights(skeleton, trunk.vertices), "trunk", "skin"),
-        "head": _head(body, skeleton, detail),
-    }
+    pieces = [
+        Piece(trunk, trunk_weights(skeleton, trunk.vertices), "trunk", "skin", zone="trunk"),
+        _head(body, skeleton, detail),
+    ]
     for side in ("right", "left"):
         arm = tube(Profile(arm_rows(body, skeleton, side)), *detail(36, 24))
-        pieces[f"{side}_arm"] = Piece(arm, arm_weights(skeleton, side, arm.vertices), f"{side}_arm", "skin")
-        for name, surface in _hand(body, skeleton, side, detail).items():
+        for surface in (arm, *_hand(body, skeleton, side, detail)):
             weights = arm_weights(skeleton, side, surface.vertices)
-            pieces[f"{side}_{name}"] = Piece(surface, weights, f"{side}_arm", "skin")
+            pieces.append(Piece(surface, weights, f"{side}_arm", "skin", zone=f"{side}_arm"))
         leg = tube(Profile(leg_rows(body, skeleton, side)), *detail(44, 28))
-        pieces[f"{side}_leg"] = Piece(leg, leg_weights(skeleton, side, leg.vertices), f"{side}_leg", "skin")
-        chin, unit = head_frame(body, skeleton)
+        weights = leg_weights(skeleton, side, leg.vertices)
+        pieces.append(Piece(leg, weights, f"{side}_leg", "skin", zone=f"{side}_leg"))
         x = -0.325 if side == "right" else 0.325
         rows = [(x, 0.57, -0.06, 0.02, 0.05, 0.06), (x * 1.07, 0.5, -0.05, 0.035, 0.08, 0.1),
                 (x * 1.03, 0.41, -0.03, 0.03, 0.05, 0.06), (x, 0.36, -0.01, 0.02, 0.03, 0.03)]  # fmt: skip
         ear = tube(Profile(np.array(rows) * unit + [0, chin, 0, 0, 0, 0]), *detail(9, 16), caps=(0.02 * unit,) * 2)
-        pieces[f"{side}_ear"] = Piece(ear, rigid_weights("head", ear.vertices), "head", "skin")
+        pieces.append(Piece(ear, rigid_weights("head", ear.vertices), "head", "skin", zone="ear"))
     return pieces
 
 
@@ -221,7 +221,7 @@ def _head(body: Body, skeleton: Skeleton, detail: Detail) -> Piece:
     return Piece(surface, rigid_weights("head", surface.vertices), "head", "face")
 
 
-def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> dict[str, Surface]:
+def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> tuple[Surface, Surface]:
     wrist, direction = skeleton.joints[BONE[f"{side}_hand"]], skeleton.arm_direction(side)
     size = body.height * body.arm
     rows = np.column_stack([wrist + HAND[:, :1] * size * direction, HAND[:, 1:] * size])
@@ -230,10 +230,10 @@ def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> dict[str
     radius = np.array([0.009, 0.0085, 0.0075, 0.006]) * size
     thumb = np.column_stack([wrist + along[:, None] * direction, radius, radius, radius])
     thumb[:, 2] += forward
-    return {
-        "hand": tube(Profile(rows), *detail(16, 20), caps=(0.0, 0.006 * size)),
-        "thumb": tube(Profile(thumb), *detail(8, 12), caps=(0.0, 0.005 * size)),
-    }
+    return (
+        tube(Profile(rows), *detail(16, 20), caps=(0.0, 0.006 * size)),
+        tube(Profile(thumb), *detail(8, 12), caps=(0.0, 0.005 * size)),
+    )
 
 
 def hair_pieces(body: Body, skeleton: Skeleton, hair: Hair, detail: Detail) -> list[Piece]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from repro.data.studio.body import (
     TRUNK,
@@ -35,47 +36,57 @@ NECK_LINE, WAIST, HIP = 0.848, 0.615, 0.52
 
 
 def build_person(identity: Identity, detail: str = "full") -> Mesh:
-    """Return the mesh of a clothed person: body, hair and every garment of the outfit.
+    """Return the mesh of a clothed person: body, hair and every garment of the outfit, put on in its order.
 
     Args:
         identity: whose body, hair and outfit.
-        detail: "full" (about 25 thousand faces) or "low" (a quarter of that, for images up to 64 pixels).
+        detail: "full" (about 30 thousand faces) or "low" (a quarter of that, for images up to 64 pixels).
     """
     body, skeleton, sampling = identity.body, build_skeleton(identity.body), Detail(detail)
     pieces = body_pieces(body, skeleton, sampling)
-    worn: list[Piece] = []
+    if identity.hair.style in ("bob", "long"):  # hair lies over the ears
+        pieces = [piece for piece in pieces if piece.zone != "ear"]
     for garment in identity.outfit:
-        worn += BUILDERS[garment.kind](body, skeleton, garment, sampling)
-    _hide_skin(pieces, body, skeleton, identity.outfit)
-    return assemble([*pieces.values(), *hair_pieces(body, skeleton, identity.hair, sampling), *worn], skeleton)
+        covered = _coverage(body, skeleton, garment)
+        pieces = [_without(piece, covered[piece.zone]) if piece.zone in covered else piece for piece in pieces]
+        pieces += BUILDERS[garment.kind](body, skeleton, garment, sampling)
+    return assemble([*pieces, *hair_pieces(body, skeleton, identity.hair, sampling)], skeleton)
 
 
-def _hide_skin(pieces: dict[str, Piece], body: Body, skeleton: Skeleton, outfit: tuple[Garment, ...]) -> None:
-    """Drop the skin faces that cloth covers with 3 to 5 cm to spare: they could only poke through."""
+Covered = Callable[[Array], NDArray[np.bool_]]
+"""Rest points (V, 3) -> (V,) bool: under the garment with a few centimetres to spare."""
+
+
+def _coverage(body: Body, skeleton: Skeleton, garment: Garment) -> dict[str, Covered]:
+    """Zone -> what a garment hides of all that is worn or grown below it: it could only poke through."""
     y = lambda canonical: float(stature_map(body, canonical))  # noqa: E731
-    for garment in outfit:
-        if garment.kind in ("top", "coat", "dress"):
-            top = y(NECK_LINE) - garment.neck - 0.05
-            bottom = y(max(garment.hem, HIP)) + 0.03
-            _drop(pieces, "trunk", lambda p, top=top, bottom=bottom: (p[:, 1] < top) & (p[:, 1] > bottom))
-            for side in SIDES if garment.sleeve > 0 else ():
-                end = _sleeve_end(body, skeleton, garment) - 0.03
-                _drop(pieces, f"{side}_arm", lambda p, side=side, end=end: _along(skeleton, side, p) < end)
-        if garment.kind in ("trousers", "skirt", "dress"):
-            low, waist = y(garment.hem) + 0.04, y(WAIST) - 0.03
-            _drop(pieces, "trunk", lambda p, waist=waist: p[:, 1] < waist)
-            for side in SIDES:
-                _drop(pieces, f"{side}_leg", lambda p, low=low: p[:, 1] > low)
+    covered: dict[str, Covered] = {}
+    if garment.kind in ("top", "coat", "dress"):
+        top, bottom = y(NECK_LINE) - garment.neck - 0.05, y(garment.hem) + 0.03
+        covered["trunk"] = lambda p: (p[:, 1] < top) & (p[:, 1] > bottom)
+        reach = _sleeve_end(body, skeleton, garment) - 0.03
+        for side in SIDES:
+            if garment.sleeve > 0:
+                covered[f"{side}_arm"] = lambda p, side=side: _along(skeleton, side, p) < reach
+            covered[f"{side}_leg"] = lambda p: p[:, 1] > bottom + 0.02
+    if garment.kind in ("trousers", "skirt"):
+        low, waist = y(garment.hem) + 0.04, y(WAIST) - 0.03
+        covered["trunk"] = lambda p: p[:, 1] < waist
+        for side in SIDES:
+            covered[f"{side}_leg"] = lambda p: p[:, 1] > low
+    return covered
 
 
-def _drop(pieces: dict[str, Piece], name: str, covered: Callable[[Array], Array]) -> None:
-    piece = pieces[name]
+def _without(piece: Piece, covered: Covered) -> Piece:
     keep = ~covered(piece.surface.vertices)[piece.surface.faces].all(1)
-    pieces[name] = replace(piece, surface=replace(piece.surface, faces=piece.surface.faces[keep]))
+    by_face = {name: value[keep] for name in ("part", "material") if not isinstance(value := getattr(piece, name), str)}
+    return replace(piece, surface=replace(piece.surface, faces=piece.surface.faces[keep]), **by_face)
 
 
 def _along(skeleton: Skeleton, side: str, points: Array) -> Array:
-    return (points - skeleton.joints[BONE[f"{side}_upper_arm"]]) @ skeleton.arm_direction(side)
+    """Metres (V,) along the resting arm from the shoulder."""
+    offset = points - skeleton.joints[BONE[f"{side}_upper_arm"]]
+    return (offset * skeleton.arm_direction(side)).sum(1)
 
 
 def _sleeve_end(body: Body, skeleton: Skeleton, garment: Garment) -> float:
@@ -138,7 +149,7 @@ def _top(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> li
     if garment.kind == "dress":
         below = surface.vertices[surface.faces, 1].mean(1) < stature_map(body, WAIST)
         part = np.where(below, PART["skirt"], PART["top"])
-    pieces = [Piece(surface, weights, part, garment.kind, two_sided=True)]
+    pieces = [Piece(surface, weights, part, garment.kind, zone="trunk", two_sided=True)]
     return pieces + (_sleeves(body, skeleton, garment, detail) if garment.sleeve > 0 else [])
 
 
@@ -155,9 +166,8 @@ def _sleeves(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -
         end = float(np.interp(reach, _along(skeleton, side, profile.centre(s)), s))
         rings, sectors = detail(max(10, int(36 * garment.sleeve)), 28)
         surface = tube(profile, rings, sectors, end=end)
-        pieces.append(
-            Piece(surface, arm_weights(skeleton, side, surface.vertices), f"{side}_arm", garment.kind, two_sided=True)
-        )
+        weights = arm_weights(skeleton, side, surface.vertices)
+        pieces.append(Piece(surface, weights, f"{side}_arm", garment.kind, zone=f"{side}_arm", two_sided=True))
     return pieces
 
 
@@ -179,7 +189,7 @@ def _skirt(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> 
     rings, sectors = detail(int(90 * (WAIST - garment.hem)) + 8, 64)
     surface = tube(profile, rings, sectors, start=start, end=end, fold=_pleats(garment, profile, body))
     weights = skirt_weights(skeleton, surface.vertices, float(stature_map(body, garment.hem)))
-    return [Piece(surface, weights, "skirt", "skirt", two_sided=True)]
+    return [Piece(surface, weights, "skirt", "skirt", zone="trunk", two_sided=True)]
 
 
 def _trousers(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> list[Piece]:
@@ -188,7 +198,7 @@ def _trousers(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) 
     profile = Profile(rows)
     seat = tube(profile, *detail(18, 56), start=float(profile.at_height(stature_map(body, WAIST))), caps=(0.0, 0.02))
     sides = np.where(seat.vertices[seat.faces, 0].mean(1) < 0, PART["right_leg"], PART["left_leg"])
-    pieces = [Piece(seat, trunk_weights(skeleton, seat.vertices), sides, "trousers", two_sided=True)]
+    pieces = [Piece(seat, trunk_weights(skeleton, seat.vertices), sides, "trousers", zone="trunk", two_sided=True)]
     for side in SIDES:
         rows = leg_rows(body, skeleton, side)
         # The leg is cut straight: below the knee the cloth does not follow calf and ankle all the way in.
@@ -198,7 +208,8 @@ def _trousers(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) 
         leg_profile = Profile(rows)
         end = float(leg_profile.at_height(stature_map(body, garment.hem)))
         leg = tube(leg_profile, *detail(max(14, int(44 * (0.54 - garment.hem) / 0.49)), 32), end=end)
-        pieces.append(Piece(leg, leg_weights(skeleton, side, leg.vertices), f"{side}_leg", "trousers", two_sided=True))
+        weights = leg_weights(skeleton, side, leg.vertices)
+        pieces.append(Piece(leg, weights, f"{side}_leg", "trousers", zone=f"{side}_leg", two_sided=True))
     return pieces
 
 

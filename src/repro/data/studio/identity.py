@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -132,39 +133,32 @@ class Identity:
                 ["trousers", "shorts", "skirt", "dress"], p=(0.4, 0.12, 0.2, 0.28) if woman else (0.8, 0.2, 0, 0)
             )
         )
-        pieces: list[Garment] = []
-        skirt_shape = {
-            "hem": float(rng.choice([rng.uniform(0.33, 0.4), rng.uniform(0.24, 0.3), rng.uniform(0.08, 0.16)], p=(0.5, 0.3, 0.2))),
+        hems = (rng.uniform(0.33, 0.4), rng.uniform(0.24, 0.3), rng.uniform(0.08, 0.16))
+        skirt_shape: dict[str, Any] = {
+            "hem": float(rng.choice(hems, p=(0.5, 0.3, 0.2))),
             "flare": float(rng.uniform(0.0, 0.55)),
             "pleats": int(rng.choice([0, 7, 11, 16])),
-        }  # fmt: skip
+        }
         tucked = lower == "skirt" or rng.random() < 0.3
+        top_hem, looseness = float(rng.uniform(0.46, 0.52)), float(rng.uniform(0.0, 0.012))
+        leg_hem = float(rng.uniform(0.29, 0.4)) if lower == "shorts" else float(rng.choice([0.05, 0.11], p=(0.8, 0.2)))
+        # Later pieces lie over earlier ones, and at least 8 mm further out.
         if lower == "dress":
-            pieces.append(Garment("dress", sleeve=sleeve, neck=neck, fit=0.012, **skirt_shape))
+            pieces = [Garment("dress", sleeve=sleeve, neck=neck, **skirt_shape)]
+        elif lower == "skirt":
+            pieces = [
+                Garment("top", hem=0.53, sleeve=sleeve, neck=neck, fit=0.009),
+                Garment("skirt", fit=0.017, **skirt_shape),
+            ]
         else:
-            hem = 0.53 if tucked else float(rng.uniform(0.46, 0.52))
-            pieces.append(
-                Garment(
-                    "top", hem=hem, sleeve=sleeve, neck=neck, fit=0.009 if tucked else float(rng.uniform(0.014, 0.024))
-                )
-            )
-        if lower == "skirt":
-            pieces.append(Garment("skirt", fit=0.015, **skirt_shape))
-        if lower in ("trousers", "shorts"):
-            hem = float(rng.uniform(0.29, 0.4)) if lower == "shorts" else float(rng.choice([0.05, 0.11], p=(0.8, 0.2)))
-            fit = float(rng.uniform(0.008, 0.022)) + (0.006 if lower == "shorts" else 0.0)
-            pieces.append(Garment("trousers", hem=hem, fit=max(fit, 0.012 if tucked else 0.008)))
-        if rng.random() < 0.18:
-            pieces.append(
-                Garment(
-                    "coat",
-                    hem=float(rng.choice([0.47, 0.36, 0.26])),
-                    sleeve=0.97,
-                    neck=0.14,
-                    fit=0.03,
-                    flare=float(rng.uniform(0, 0.2)),
-                )
-            )
+            trousers = Garment("trousers", hem=leg_hem, fit=(0.017 if tucked else 0.01) + 0.6 * looseness)
+            hem, fit = (0.53, 0.009) if tucked else (top_hem, 0.02 + looseness)
+            pieces = [trousers, Garment("top", hem=hem, sleeve=sleeve, neck=neck, fit=fit)]
+            pieces = pieces[::-1] if tucked else pieces
+        flared = any(piece.flare > 0.25 for piece in pieces)
+        if rng.random() < 0.2 and not flared:
+            hem, flare = float(rng.choice([0.47, 0.36, 0.26])), float(rng.uniform(0, 0.15)) + 0.25 * (lower == "skirt")
+            pieces.append(Garment("coat", hem=hem, sleeve=0.97, neck=0.14, fit=0.042, flare=flare))
         styles = ("sneaker", "boot", "pump") if woman else ("sneaker", "boot", "sneaker")
         pieces.append(Garment("shoe", style=str(rng.choice(styles, p=(0.45, 0.25, 0.3)))))
         if tucked and rng.random() < 0.5:

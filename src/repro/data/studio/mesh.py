@@ -1,4 +1,4 @@
-"""The mesh of a person: vertices with bone weights, faces with parts and materials; posing it is linear blend skinning."""
+"""The mesh of a person: vertices with bone weights, faces with parts and materials, posed by linear blend skinning."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -83,12 +83,16 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Piece:
-    """A surface on its way into a mesh: weights (V, 17), part and material by name (or per face), sidedness."""
+    """A surface on its way into a mesh: weights (V, 17), part and material by name (or per face), sidedness.
+
+    ``zone`` says what a garment put on later may cover: "trunk", "right_arm", "right_leg", ... or "" for nothing.
+    """
 
     surface: Surface
     weights: Array
     part: str | Indices
     material: str | Indices
+    zone: str = ""
     two_sided: bool = False
 
 

@@ -63,7 +63,9 @@ def rasterize(
     screens = list(screen)
     count = len(screens)
     face_lists = [faces] * count if isinstance(faces, Tensor) else list(faces)
-    side_lists = [two_sided] * count if two_sided is None or isinstance(two_sided, Tensor) else list(two_sided)
+    side_lists: list[Tensor | None] = (
+        [two_sided] * count if two_sided is None or isinstance(two_sided, Tensor) else list(two_sided)
+    )
     if not (count == len(face_lists) == len(side_lists)) or count == 0:
         raise ValueError(f"expected faces for each of {count} images, got {len(face_lists)} and {len(side_lists)}")
     for points in screens:
@@ -111,8 +113,9 @@ def interpolate(attribute: Tensor | Sequence[Tensor], faces: Tensor | Sequence[T
         (B, H, W, C), dtype of ``attribute``.
     """
     count, height, width = fragments.face.shape
-    shared = isinstance(attribute, Tensor) and attribute.ndim == 2
-    attributes = [attribute] * count if shared else list(attribute)
+    attributes: list[Tensor] = (
+        [attribute] * count if isinstance(attribute, Tensor) and attribute.ndim == 2 else list(attribute)
+    )
     face_lists = [faces] * count if isinstance(faces, Tensor) else list(faces)
     if not (count == len(attributes) == len(face_lists)):
         raise ValueError(f"expected {count} attributes and face lists, got {len(attributes)} and {len(face_lists)}")

@@ -1,7 +1,7 @@
 """The skeleton: 17 bones in a rest A-pose, forward kinematics, and the joint lists that detectors and data sets use."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +116,7 @@ CANONICAL = {"ground": 0.0, "ankle": 0.043, "knee": 0.285, "hip": 0.52, "shoulde
 """Heights of the marks of an average body, as parts of its stature. Tables of shape are written in these heights."""
 
 
-def stature_map(body: "Body", canonical: Array | float) -> Array:
+def stature_map(body: "Body", canonical: Array | float) -> Any:
     """Return the height in metres that a body gives to a canonical height (a part of the stature)."""
     leg, head = CANONICAL["hip"] * body.leg, (1 - CANONICAL["chin"]) * body.head
     shoulder = 1 - head - (CANONICAL["chin"] - CANONICAL["shoulder"])
@@ -163,7 +163,7 @@ def build_skeleton(body: "Body") -> Skeleton:
         points[f"{side}_eye"] = (head, np.array([sign * 0.14 * unit, chin + 0.5 * unit, 0.345 * unit]))
         points[f"{side}_ear"] = (head, np.array([sign * 0.35 * unit, chin + 0.47 * unit, -0.02 * unit]))
     middle = (points["right_shoulder"][1] + points["left_shoulder"][1]) / 2
-    points["neck"] = (BONE["chest"], middle + [0, 0.012 * height, 0])
+    points["neck"] = (BONE["chest"], middle + np.array([0.0, 0.012 * height, 0.0]))
     points["thorax"] = (BONE["chest"], middle)
     points["spine"] = (BONE["spine"], joints[BONE["chest"]])
     points["hip"] = (BONE["pelvis"], (points["right_hip"][1] + points["left_hip"][1]) / 2)
