@@ -177,7 +177,7 @@ def wrinkles(size: int = 128) -> NDArray[np.float32]:
 
     The height field has a 1/f^4 spectrum: with less weight on long waves cloth looks like crumpled paper.
     """
-    height = noise_tile(7, size, 4.6)
+    height = noise_tile(7, size, 5.4)
     slopes = np.zeros((size, size, 4), np.float32)
     for channel, axis in ((0, 1), (1, 0)):
         slope = np.roll(height, -1, axis) - np.roll(height, 1, axis)
