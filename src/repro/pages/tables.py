@@ -1,0 +1,208 @@
+"""Tables of results: ours with spread, the paper's beside them, and the sentences that the numbers allow.
+
+Everything here reads records and the published numbers; nothing is computed that a run should have stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from repro import records
+from repro.metrics.comparison import Interval, paired_t_interval, verdict
+from repro.records import Record
+
+# Metric -> (short label, +1 if more is better, digits). The names say the protocol; the labels repeat it.
+METRICS = {
+    "fd_procnet": ("FD (procnet)", -1, 2),
+    "fd_squeezenet": ("FD (SqueezeNet)", -1, 2),
+    "fid_torch_fidelity": ("FID (torch-fidelity)", -1, 2),
+    "lpips_alex": ("LPIPS (alex)", -1, 4),
+    "lpips_squeeze": ("LPIPS (squeeze)", -1, 4),
+    "l1_person": ("L1 on the person", -1, 4),
+    "l1_person_visible": ("L1, visible part", -1, 4),
+    "l1_person_hidden": ("L1, hidden part", -1, 4),
+    "ssim_skimage_gaussian_person": ("SSIM on the person", +1, 4),
+    "epe_visible_px": ("flow error, px", -1, 2),
+    "within_3px_visible": ("within 3 px", +1, 3),
+    "visibility_f1": ("mask F1", +1, 3),
+}
+
+
+def by_row(found: Sequence[Record]) -> dict[str, dict[int, Record]]:
+    """Return the records as row -> seed -> record."""
+    table: dict[str, dict[int, Record]] = {}
+    for record in found:
+        table.setdefault(record.row, {})[record.seed] = record
+    return table
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return "mean ± standard deviation" of one number per seed; a single number stands alone."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def scores(found: Sequence[Record], metrics: Sequence[str] = tuple(METRICS)) -> pd.DataFrame:
+    """Return one line per row of the table: mean and spread over seeds of every metric that was measured.
+
+    Args:
+        found: records of one table, data set and profile.
+        metrics: names of ``METRICS``; those that no record has are left out.
+    """
+    labels = labels_of(found)
+    rows = by_row(found)
+    lines = {}
+    for row in order(found):
+        seeds = rows[row]
+        line: dict[str, str] = {"seeds": str(len(seeds))}
+        for metric in metrics:
+            values = [record.metrics[metric] for record in seeds.values() if metric in record.metrics]
+            label, _, digits = METRICS[metric]
+            line[label] = spread(values, digits) if values else "–"
+        lines[labels[row]] = line
+    frame = pd.DataFrame.from_dict(lines, orient="index")
+    return frame.loc[:, [column for column in frame if (frame[column] != "–").any()]]
+
+
+def costs(found: Sequence[Record]) -> pd.DataFrame:
+    """Return one line per row: parameters, flops of a forward pass on one pair, steps, seconds and memory."""
+    labels, rows = labels_of(found), by_row(found)
+    lines = {}
+    for row in order(found):
+        seeds = list(rows[row].values())
+        lines[labels[row]] = {
+            "parameters": f"{seeds[0].parameters:,}",
+            "MFLOP a pair": f"{seeds[0].flops / 1e6:,.0f}",
+            "steps": f"{seeds[0].steps:,}",
+            "seconds": spread([record.seconds for record in seeds], 0),
+            "peak memory, MiB": f"{max(record.peak_memory_mib for record in seeds):,.0f}",
+        }
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def beside_the_paper(found: Sequence[Record], paper_metric: str, metric: str, reference: str = "full") -> pd.DataFrame:
+    """Return the paper's numbers beside ours, and how far every row is from the reference row in both.
+
+    The two metrics are related, not the same; what can be compared is the sign of the differences.
+
+    Args:
+        found: records of one table, data set and profile.
+        paper_metric: column of the published table ("fid").
+        metric: our metric.
+        reference: the row that differences refer to.
+    """
+    paper = records.published(found[0].table)
+    rows, labels = by_row(found), labels_of(found)
+    paper_label = paper["metrics"][paper_metric]["label"]
+    ours, _, digits = METRICS[metric]
+    lines = {}
+    for row, entry in paper["rows"].items():
+        line = {
+            f"paper: {paper_label}": f"{entry[paper_metric]}",
+            "paper: row − full": f"{entry[paper_metric] - paper['rows'][reference][paper_metric]:+.4g}",
+        }
+        if row in rows:
+            values = [record.metrics[metric] for record in rows[row].values()]
+            line[f"ours: {ours}"] = spread(values, digits)
+            line["ours: row − full, 95 %"] = "–" if row == reference else str(difference(found, row, reference, metric))
+            line["n"] = f"{len(values)} seeds x {next(iter(rows[row].values())).n} pairs"
+        lines[labels.get(row, entry["label"])] = line
+    return pd.DataFrame.from_dict(lines, orient="index").fillna("not recorded yet")
+
+
+def difference(found: Sequence[Record], row: str, other: str, metric: str) -> Interval:
+    """Return ``row`` minus ``other`` over the seeds that both have, with its 95 % t interval.
+
+    Raises:
+        ValueError: the two rows share no seed.
+    """
+    rows = by_row(found)
+    seeds = sorted(rows.get(row, {}).keys() & rows.get(other, {}).keys())
+    return paired_t_interval([rows[row][s].metrics[metric] - rows[other][s].metrics[metric] for s in seeds])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper about two rows: ``better`` beats ``worse`` in ``metric``."""
+
+    name: str
+    words: str
+    better: str
+    worse: str
+    metric: str
+
+
+# Order of Table II, as claims about pairs of rows (names: the project's list of the paper's claims).
+TABLE_2_CLAIMS = tuple(
+    Claim(name, words, better, worse, metric)
+    for metric in ("fd_procnet", "l1_person")
+    for name, words, better, worse in (
+        ("G8", "Global-Attn does worse than the Baseline", "baseline", "global_attn"),
+        ("G9", "Local-Attn beats the Baseline", "local_attn", "baseline"),
+        ("G9", "Bi-Sample beats the Baseline", "bi_sample", "baseline"),
+        ("G9", "Full beats the Baseline", "full", "baseline"),
+        ("G10", "Full beats Local-Attn (trained without flow losses)", "full", "local_attn"),
+        ("G11", "Full beats Bi-Sample", "full", "bi_sample"),
+    )
+)
+
+
+def claims(found: Sequence[Record], wanted: Sequence[Claim] = TABLE_2_CLAIMS) -> pd.DataFrame:
+    """Return what holds of the paper's order: per claim the measured difference and a verdict.
+
+    A verdict other than "open" needs three seeds and an interval that excludes zero.
+    """
+    rows = by_row(found)
+    lines = []
+    for claim in wanted:
+        if not rows.get(claim.better, {}).keys() & rows.get(claim.worse, {}).keys():
+            continue
+        label, sign, _ = METRICS[claim.metric]
+        interval = difference(found, claim.better, claim.worse, claim.metric)
+        seen = "as claimed" if interval.mean * sign > 0 else "the other way round"
+        lines.append(
+            {
+                "claim": f"{claim.name}: {claim.words}",
+                "metric": label,
+                "difference, 95 %": str(interval),
+                "direction": seen,
+                "verdict": verdict(interval, sign),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def provenance(found: Sequence[Record]) -> pd.DataFrame:
+    """Return one line per record: seed, when, commit, data, hardware and the hash that finds it."""
+    labels = labels_of(found)
+    lines = [
+        {
+            "row": labels[record.row],
+            "seed": record.seed,
+            "started (UTC)": record.started,
+            "commit": record.commit[:8] + (" + changes" if record.dirty else ""),
+            "data": record.dataset_hash[:8],
+            "config": record.config_hash[:8],
+            "weights": record.weights_hash[:8],
+            "device": record.device,
+            "torch": record.versions["torch"],
+        }
+        for record in found
+    ]
+    return pd.DataFrame(lines)
+
+
+def labels_of(found: Sequence[Record]) -> Mapping[str, str]:
+    """Return row key -> the paper's name for it."""
+    rows = records.published(found[0].table)["rows"]
+    return {record.row: rows[record.row]["label"] if record.row in rows else record.row for record in found}
+
+
+def order(found: Sequence[Record]) -> list[str]:
+    """Return the recorded rows in the paper's order; rows that the paper does not have come last."""
+    paper = list(records.published(found[0].table)["rows"])
+    recorded = list(by_row(found))
+    return [row for row in paper if row in recorded] + [row for row in recorded if row not in paper]
