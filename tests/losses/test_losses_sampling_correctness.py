@@ -8,7 +8,7 @@ from tolerances import assert_close
 from torch import Tensor
 from torch.nn import functional as F
 
-from repro.losses import correctness_over_scales, sampling_correctness
+from repro.losses import sampling_correctness
 from repro.ops import bilinear_warp, gaussian_warp
 
 EXACT = "bilinear_exact"
@@ -161,20 +161,3 @@ class TestSamplingCorrectness:
             sampling_correctness(features, features, flow[:1])
         with pytest.raises(ValueError, match=r"expected mask \(B, 1, H, W\) with B=2, got \(2, 4, 5\)"):
             sampling_correctness(features, features, flow, mask=torch.ones(2, 4, 5))
-
-
-class TestCorrectnessOverScales:
-    def test_sum_of_the_scales(self):
-        source = {"deep": _features(1, 1, 4, 2, 3), "shallow": _features(2, 1, 3, 4, 6)}
-        target = {"deep": _features(3, 1, 4, 2, 3), "shallow": _features(4, 1, 3, 4, 6)}
-        flows = [_flow(5, 1, 2, 2, 3), _flow(6, 1, 2, 4, 6)]
-        expected = sum(
-            sampling_correctness(source[tap], target[tap], flow) for tap, flow in zip(("deep", "shallow"), flows)
-        )
-        assert_close(correctness_over_scales(source, target, flows, ("deep", "shallow")), expected)
-
-    def test_exception_one_tap_per_flow(self):
-        with pytest.raises(
-            ValueError, match=r"expected one tap per flow, coarse to fine, got 1 flows and taps \['a', 'b'\]"
-        ):
-            correctness_over_scales({}, {}, [torch.zeros(1, 2, 1, 1)], ("a", "b"))

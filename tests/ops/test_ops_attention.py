@@ -97,6 +97,14 @@ class TestLocalAttention:
         assert out.dtype == dtype
         assert_not_worse_than_plain(out, _oracle(*arguments), reference)
 
+    def test_half_precision_flow_keeps_its_fraction(self):
+        """0.37 at column 150: the positions of bfloat16 count in whole pixels there."""
+        arguments = _arguments(3, 1, (1, 160), dtype=torch.float32)
+        arguments[2] = torch.full((1, 2, 1, 160), 0.37).bfloat16()
+        exact = list(arguments)
+        exact[2] = arguments[2].float()
+        assert torch.equal(local_attention(*arguments), local_attention(*exact))
+
     def test_autocast(self):
         """Under autocast the convolutions run in bfloat16; the result keeps the features' dtype and stays close."""
         arguments = _arguments(3, 2, (5, 6), dtype=torch.float32)

@@ -5,7 +5,7 @@ from repro.losses.affine_regularization import affine_regularization
 from repro.losses.joint import FLOW_STAGE, IMAGE_STAGE, JointLoss, LossWeights, joint_loss
 from repro.losses.perceptual import PerceptualLoss
 from repro.losses.reconstruction import l1
-from repro.losses.sampling_correctness import correctness_over_scales, sampling_correctness
+from repro.losses.sampling_correctness import sampling_correctness
 from repro.losses.style import StyleLoss, gram
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "StyleLoss",
     "adversarial",
     "affine_regularization",
-    "correctness_over_scales",
     "gram",
     "joint_loss",
     "l1",

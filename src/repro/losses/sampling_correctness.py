@@ -1,7 +1,6 @@
 """Sampling correctness (paper Eq. 2-3): does the flow bring a similar source feature to every target position?"""
 
 import math
-from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -69,41 +68,6 @@ def sampling_correctness(
     require_shape("mask", mask, "B 1 H W", sizes=grid)
     weights = F.interpolate(mask.to(loss.dtype), size, mode="nearest").squeeze(1)
     return (weights * loss).sum() / (weights.sum() + EPSILON)
-
-
-def correctness_over_scales(
-    source_taps: Mapping[str, Tensor],
-    target_taps: Mapping[str, Tensor],
-    flows: Sequence[Tensor],
-    taps: Sequence[str],
-    *,
-    mask: Tensor | None = None,
-    sampling: str = "gaussian",
-) -> Tensor:
-    """Return the sampling correctness (Eq. 2) summed over scales, as the authors' code does: no weight per scale.
-
-    Args:
-        source_taps: features of the source image by tap name.
-        target_taps: features of the target image by tap name.
-        flows: coarse -> fine, as the networks return them.
-        taps: the tap that judges each flow, coarse -> fine (layer 3 relu4_1, layer 2 relu3_1 for VGG19).
-        mask: as for ``sampling_correctness``.
-        sampling: as for ``sampling_correctness``.
-
-    Returns:
-        a scalar.
-
-    Raises:
-        ValueError: not one tap per flow, or what ``sampling_correctness`` refuses.
-    """
-    if len(flows) != len(taps) or not flows:
-        raise ValueError(f"expected one tap per flow, coarse to fine, got {len(flows)} flows and taps {list(taps)}")
-    return torch.stack(
-        [
-            sampling_correctness(source_taps[tap], target_taps[tap], flow, mask=mask, sampling=sampling)
-            for tap, flow in zip(taps, flows)
-        ]
-    ).sum()
 
 
 def _authors_bilinear_warp(source: Tensor, flow: Tensor) -> Tensor:

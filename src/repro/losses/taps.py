@@ -10,8 +10,11 @@ from torch import Tensor
 class FeatureNetwork(Protocol):
     """A frozen network that returns features by tap name (``repro.features.load``)."""
 
-    perceptual_taps: Sequence[str]
-    style_taps: Sequence[str]
+    @property
+    def perceptual_taps(self) -> Sequence[str]: ...
+
+    @property
+    def style_taps(self) -> Sequence[str]: ...
 
     def __call__(self, images: Tensor, *, taps: Sequence[str]) -> dict[str, Tensor]: ...
 

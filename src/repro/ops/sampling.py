@@ -26,12 +26,14 @@ def check_source_and_flow(source: Tensor, flow: Tensor) -> dict[str, int]:
     return sizes
 
 
-def sample_positions(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sampled columns x and rows y, own position + flow, each (B, H, W).
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Return the tensor, half precision widened: bfloat16 has no fraction beyond pixel 128, float16 beyond 1024."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
-    Half precision cannot hold a sub-pixel position beyond a few hundred pixels, so positions are at least float32.
-    """
-    flow = flow if flow.dtype == torch.float64 else flow.float()
+
+def sample_positions(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sampled columns x and rows y, own position + flow, each (B, H, W), at least float32."""
+    flow = at_least_float32(flow)
     height, width = flow.shape[-2:]
     x = flow[:, 0] + torch.arange(width, device=flow.device, dtype=flow.dtype)
     y = flow[:, 1] + torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]

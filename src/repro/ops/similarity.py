@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from repro.checks import require_shape
+from repro.ops.sampling import at_least_float32
 
 NORM_OFFSET = 1e-8  # added to every norm, as the authors' code does
 BLOCK_ELEMENTS = 2**22  # similarities held at once: 16 MiB in float32
@@ -41,6 +42,5 @@ def max_cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
 
 def _unit_rows(features: Tensor) -> Tensor:
     """Return (B, H W, C), every vector divided by its norm + 1e-8."""
-    rows = features.flatten(2).transpose(1, 2)
-    rows = rows if rows.dtype == torch.float64 else rows.float()
+    rows = at_least_float32(features).flatten(2).transpose(1, 2)
     return rows / (rows.norm(dim=2, keepdim=True) + NORM_OFFSET)
