@@ -1,1 +1,17 @@
 """Stages, the loop, checkpoints and curves."""
+
+from repro.training.checkpoint import CheckpointError
+from repro.training.curves import NotFinite, read_curve
+from repro.training.loop import Interrupted, Trained, train
+from repro.training.networks import build_discriminator, build_generator
+
+__all__ = [
+    "CheckpointError",
+    "Interrupted",
+    "NotFinite",
+    "Trained",
+    "build_discriminator",
+    "build_generator",
+    "read_curve",
+    "train",
+]
