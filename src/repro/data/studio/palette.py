@@ -67,9 +67,8 @@ _LMS_TO_RGB = np.array(
 )
 
 
-def luma(colour: Colour) -> float:
-    """Return the brightness of a display colour (Rec. 601 weights), 0 to 1."""
-    return float(np.dot(colour, (0.299, 0.587, 0.114)))
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue in the brightness of a display colour (Rec. 601)."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,8 @@ class BodyColours:
 def body_colours(rng: Generator) -> BodyColours:
     """Return the body colours of one person: skin from light to deep, independent hair and iris."""
     tone = rng.uniform(0, 1)  # 0 deep, 1 light
-    lightness, skin_hue = 0.46 + 0.42 * tone, rng.uniform(48, 68)
-    skin = oklch(lightness, rng.uniform(0.055, 0.08) - 0.018 * tone, skin_hue)
+    lightness, skin_hue = 0.46 + 0.42 * tone, rng.uniform(44, 60)
+    skin = oklch(lightness, rng.uniform(0.07, 0.095) - 0.025 * tone, skin_hue)
     lips = oklch(lightness - rng.uniform(0.09, 0.17), rng.uniform(0.09, 0.15), rng.uniform(15, 32))
     names = list(HAIR)
     name = str(rng.choice(names, p=HAIR_SHARES))

@@ -14,7 +14,7 @@ from repro.data.studio.atlas import Atlas
 from repro.data.studio.backdrop import Backdrop
 from repro.data.studio.camera import Camera
 from repro.data.studio.face_paint import Face, paint_face
-from repro.data.studio.mesh import Mesh, pose_vertices
+from repro.data.studio.mesh import Mesh
 from repro.data.studio.raster import Fragments, rasterize, weighted_corners
 from repro.data.studio.shading import (
     Light,
@@ -28,7 +28,8 @@ from repro.data.studio.shading import (
     unit,
     vertex_normals,
 )
-from repro.data.studio.skeleton import Pose
+from repro.data.studio.shot import Shot, joints_visible
+from repro.data.studio.skeleton import OPENPOSE_18, Pose
 from repro.data.studio.wardrobe import Wardrobe
 
 SUPERSAMPLING = 2
@@ -126,10 +127,9 @@ def _render(
     """Return the views of one batch."""
     count, device = len(poses), subject.faces.device
     height, width = size
-    posed = np.stack([pose_vertices(mesh, pose) for pose in poses])
-    screen = np.stack([camera.project(points, size) for camera, points in zip(cameras, posed)])
-    vertices = torch.from_numpy(posed).to(device)
-    on_screen = torch.from_numpy(screen).to(device)
+    shots = [Shot.take(mesh, pose, camera, size) for pose, camera in zip(poses, cameras)]
+    vertices = torch.from_numpy(np.stack([shot.vertices for shot in shots])).to(device)
+    on_screen = torch.stack([shot.screen() for shot in shots]).to(device)
     finer = on_screen * on_screen.new_tensor([SUPERSAMPLING, SUPERSAMPLING, 1])
     rows, columns = SUPERSAMPLING * height, SUPERSAMPLING * width
     centres = rasterize(on_screen, subject.faces, height, width, two_sided=subject.two_sided)
@@ -143,14 +143,9 @@ def _render(
     part = torch.where(centres.face >= 0, subject.part[centres.face.clamp(min=0)], -1).to(torch.int8).cpu()
     depth = centres.depth.float().cpu()
     views = []
-    for index, (pose, camera) in enumerate(zip(poses, cameras)):
-        transforms = mesh.skeleton.transforms(pose)
-        toes = np.stack([mesh.skeleton.posed_point(f"{side}_toe", transforms) for side in ("right", "left")])
-        joints = mesh.skeleton.posed_joints(pose)
-        feet = 0.6 * joints[[10, 13]] + 0.4 * toes
-        empty, uncovered = backdrops[index].paint(camera, feet, size), 1 - pixels[index, 6:7]
+    for index, shot in enumerate(shots):
+        empty, uncovered = backdrops[index].paint(shot.camera, _feet(shot), size), 1 - pixels[index, 6:7]
         plain = torch.tensor(backdrops[index].colour)[:, None, None]
-        joints2d, visible = _joints_on_screen(camera.project(joints, size), depth[index])
         views.append(
             View(
                 image=(pixels[index, :3] + uncovered * empty).clamp(0, 1),
@@ -158,11 +153,11 @@ def _render(
                 alpha=pixels[index, 6],
                 part=part[index],
                 depth=depth[index],
-                joints2d=joints2d,
-                joints3d=torch.from_numpy(joints),
-                visible=visible,
-                pose=pose,
-                camera=camera,
+                joints2d=torch.from_numpy(shot.joints()),
+                joints3d=torch.from_numpy(mesh.skeleton.posed_joints(shot.pose)),
+                visible=torch.from_numpy(joints_visible(shot, depth[index], OPENPOSE_18)),
+                pose=shot.pose,
+                camera=shot.camera,
             )
         )
     return views
@@ -337,21 +332,12 @@ def _distance_to_hem(mesh: Mesh) -> np.ndarray:
     return np.where(open_end[piece], distance, 1e3)
 
 
-# How far behind the visible surface a joint may lie and still count as seen: about the radius of the body there.
-_JOINT_RADIUS = torch.tensor(
-    [0.05, 0.13, 0.12, 0.09, 0.08, 0.12, 0.09, 0.08, 0.15, 0.12, 0.10, 0.15, 0.12, 0.10, 0.05, 0.05, 0.09, 0.09]
-)
-
-
-def _joints_on_screen(projected: np.ndarray, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Return joints (18, 2) as (row, column), -1 outside the image, and whether each is seen (18,)."""
-    height, width = depth.shape
-    x, y, z = (torch.from_numpy(np.ascontiguousarray(projected[:, k])) for k in range(3))
-    within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    column, row = x.clamp(0, width - 1).long(), y.clamp(0, height - 1).long()
-    seen = within & (depth[row, column] >= z - _JOINT_RADIUS)
-    joints = torch.stack([y - 0.5, x - 0.5], 1)
-    return torch.where(within[:, None], joints, -1.0), seen
+def _feet(shot: Shot) -> np.ndarray:
+    """Return the middles (2, 3) of the soles."""
+    skeleton = shot.mesh.skeleton
+    transforms = skeleton.transforms(shot.pose)
+    place = {name: skeleton.posed_point(name, transforms) for name in skeleton.points}
+    return np.stack([0.6 * place[f"{side}_ankle"] + 0.4 * place[f"{side}_toe"] for side in ("right", "left")])
 
 
 def _per_view(given, count: int, what: str) -> list:

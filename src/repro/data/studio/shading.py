@@ -24,7 +24,7 @@ class Light:
     """
 
     direction: tuple[float, float, float]
-    ambient: float = 0.55
+    ambient: float = 0.6
 
     def mirrored(self) -> "Light":
         """Return the light seen in a mirror (x -> -x)."""
@@ -32,7 +32,7 @@ class Light:
         return Light((-x, y, z), self.ambient)
 
 
-def studio_light(camera: Camera, yaw: float = -0.6, elevation: float = 0.75, ambient: float = 0.55) -> Light:
+def studio_light(camera: Camera, yaw: float = -0.6, elevation: float = 0.7, ambient: float = 0.6) -> Light:
     """Return a light that stands ``yaw`` radians to the side of a camera (negative = left) and ``elevation`` above."""
     around = camera.yaw + yaw
     horizontal = np.cos(elevation)
@@ -44,7 +44,7 @@ def studio_light(camera: Camera, yaw: float = -0.6, elevation: float = 0.75, amb
 def random_light(rng: Generator, camera: Camera) -> Light:
     """Return a random photographer's light: within 60 degrees of the camera, 25 to 60 degrees high."""
     yaw, elevation = rng.uniform(-1.05, 1.05), np.deg2rad(rng.uniform(25, 60))
-    return studio_light(camera, float(yaw), float(elevation), float(rng.uniform(0.45, 0.65)))
+    return studio_light(camera, float(yaw), float(elevation), float(rng.uniform(0.5, 0.7)))
 
 
 def normal_fans(faces: NDArray[np.int64], weld: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from repro.data.studio.decals import Decal
 from repro.data.studio.face_paint import random_style
 from repro.data.studio.identity import Garment, Identity
 from repro.data.studio.palette import (
+    LUMA,
     BodyColours,
     Colour,
     GarmentPalette,
@@ -266,9 +267,11 @@ def _trimmings(identity: Identity, piece: Garment, family: str, palette: Garment
     found: list[Decal] = []
 
     def text(label: str, y: float, widest: float, tallest: float, side: str) -> Decal:
+        # On cloth of several colours only light glyphs with a dark rim stay legible.
+        dark, light = palette.colours[np.argsort(palette.colours @ LUMA)[[0, -1]]]
+        busy = family in ("stripes", "gradient")
         rim = palette.accent if rng.random() < 0.4 else None
-        colour = figure if family != "stripes" else palette.accent
-        picture, aspect = sewn.printed(label, colour, figure if family == "stripes" else rim)
+        picture, aspect = sewn.printed(label, light if busy else figure, dark * 0.5 if busy else rim)
         width = min(widest, tallest * aspect) * stature / 1.75
         return sewn.place(picture, (0, y, 0), width, width / aspect, side)
 
