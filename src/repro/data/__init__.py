@@ -1,1 +1,36 @@
 """Pairs, joints and heat maps, the procedural studio, readers of the real layouts."""
+
+from repro.data.annotations import read_annotations
+from repro.data.export import export_deepfashion
+from repro.data.joints import JOINTS, LIMBS, MIRROR, heatmaps, is_missing, mirror_joints, scale_joints
+from repro.data.layouts import flatten_name
+from repro.data.pair import Pair, stack_pairs
+from repro.data.photographs import astronaut
+from repro.data.problems import DataError
+from repro.data.real import RealPairs, check
+from repro.data.sets import NAMES, PairSet, load, prepare
+from repro.data.studio.fashion import FashionSet
+
+__all__ = [
+    "JOINTS",
+    "LIMBS",
+    "MIRROR",
+    "NAMES",
+    "DataError",
+    "FashionSet",
+    "Pair",
+    "PairSet",
+    "RealPairs",
+    "astronaut",
+    "check",
+    "export_deepfashion",
+    "flatten_name",
+    "heatmaps",
+    "is_missing",
+    "load",
+    "mirror_joints",
+    "prepare",
+    "read_annotations",
+    "scale_joints",
+    "stack_pairs",
+]
