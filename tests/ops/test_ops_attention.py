@@ -137,6 +137,19 @@ class TestLocalAttention:
             first = first or bits
             assert all(torch.equal(x, y) for x, y in zip(first, bits))
 
+    def test_compiles_to_one_graph_with_its_gradients(self):
+        """Traced without a compiler of machine code: no graph break, the same bits."""
+        arguments = [x.requires_grad_() for x in _arguments(3, 2, (4, 5), dtype=torch.float32)]
+        compiled = torch.compile(local_attention, backend="aot_eager", fullgraph=True)(*arguments)
+        eager = local_attention(*arguments)
+        assert_close(compiled, eager)
+        for name, ours, theirs in zip(
+            NAMES,
+            torch.autograd.grad(compiled.square().sum(), arguments),
+            torch.autograd.grad(eager.square().sum(), arguments),
+        ):
+            assert_close(ours, theirs, name)
+
     def test_keeps_no_patches(self):
         """What the backward pass keeps is below one of the four patch tensors that the plain way keeps."""
         arguments = [

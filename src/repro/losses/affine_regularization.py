@@ -1,7 +1,5 @@
 """Affine regularisation (paper Eq. 4-6): a flow that is not locally affine costs."""
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -81,7 +79,6 @@ def _centred_grid(window: int) -> Tensor:
     return torch.stack([axis.repeat(window), axis.repeat_interleave(window)])
 
 
-@lru_cache
 def _residual_projector(window: int) -> Tensor:
     """Return R, (n^2, n^2), float64. About the window's centre the columns of A are orthogonal: A^T A is diagonal."""
     x, y = _centred_grid(window)

@@ -77,11 +77,9 @@ def sum_window(source: Tensor, rows: Tensor, columns: Tensor, weights: Tensor) -
     batch, channels, height, width = source.shape
     image = torch.arange(batch, device=rows.device).view(-1, 1, 1, 1)
     pixels = ((image * height + rows) * width)[..., :, None] + columns[..., None, :]
-    table = source.permute(0, 2, 3, 1).reshape(-1, channels)
-    summed = F.embedding_bag(
-        pixels.flatten(3).flatten(0, 2).int() if len(table) < 2**31 else pixels.flatten(3).flatten(0, 2),
-        table,
-        mode="sum",
-        per_sample_weights=weights.flatten(3).flatten(0, 2).to(source.dtype),
-    )
+    # One "word" per pixel, one "bag" per window: the embedding bag is a gather with weights, and knows its gradients.
+    words = source.permute(0, 2, 3, 1).reshape(-1, channels)
+    bags, weights = (x.flatten(3).flatten(0, 2) for x in (pixels, weights))
+    bags = bags.int() if len(words) < 2**31 else bags  # the backward pass keeps them: half the memory
+    summed = F.embedding_bag(bags, words, mode="sum", per_sample_weights=weights.to(source.dtype))
     return summed.view(batch, *rows.shape[1:3], channels).permute(0, 3, 1, 2)
