@@ -67,7 +67,7 @@ def _coverage(body: Body, skeleton: Skeleton, garment: Garment) -> dict[str, Cov
         reach = _sleeve_end(body, skeleton, garment) - 0.03
         for side in SIDES:
             if garment.sleeve > 0:
-                covered[f"{side}_arm"] = lambda p, side=side: _along(skeleton, side, p) < reach
+                covered[f"{side}_arm"] = _in_sleeve(skeleton, side, reach)
             covered[f"{side}_leg"] = lambda p: p[:, 1] > bottom + 0.02
     if garment.kind in ("trousers", "skirt"):
         low, waist = y(garment.hem) + 0.04, y(WAIST) - 0.03
@@ -75,6 +75,10 @@ def _coverage(body: Body, skeleton: Skeleton, garment: Garment) -> dict[str, Cov
         for side in SIDES:
             covered[f"{side}_leg"] = lambda p: p[:, 1] > low
     return covered
+
+
+def _in_sleeve(skeleton: Skeleton, side: str, reach: float) -> Covered:
+    return lambda points: _along(skeleton, side, points) < reach
 
 
 def _without(piece: Piece, covered: Covered) -> Piece:

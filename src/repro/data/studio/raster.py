@@ -75,16 +75,14 @@ def rasterize(
         raise ValueError(f"expected fewer than 2**{_FACE_BITS} faces in an image: split the mesh")
     device = screens[0].device
 
-    corners, image, face = _candidate_faces(screens, face_lists, side_lists, height, width, perspective)
-    fragment, pixel_x, pixel_y = _fragments(corners, height, width)
-    edges = _edge_functions(corners, fragment, pixel_x, pixel_y)
-    covered = ((edges[0] >= 0) & (edges[1] >= 0) & (edges[2] >= 0)).nonzero().squeeze(1)
-    fragment, pixel_x, pixel_y = fragment[covered], pixel_x[covered], pixel_y[covered]
-    barycentric, depth = _weights([edge[covered] for edge in edges], corners[fragment, :, 2], perspective)
+    triangles = _triangles(screens, face_lists, side_lists, height, width, perspective)
+    triangle, pixel_x, pixel_y, edges = _cover(triangles)
+    barycentric, depth = _weights(edges, triangles.z[:, triangle], perspective)
+    face, image = triangles.face[triangle], triangles.image[triangle]
 
     # One whole number per fragment, depth first, then face: the smallest at each pixel wins.
-    key = (depth * _DEPTH_STEPS).round().to(torch.int64) * (1 << _FACE_BITS) + face[fragment]
-    pixel = (image[fragment] * height + pixel_y) * width + pixel_x
+    key = (depth * _DEPTH_STEPS).round().to(torch.int64) * (1 << _FACE_BITS) + face
+    pixel = (image * height + pixel_y) * width + pixel_x
     nothing = torch.iinfo(torch.int64).max
     nearest = torch.full((count * height * width,), nothing, dtype=torch.int64, device=device)
     nearest.scatter_reduce_(0, pixel, key, "amin")
@@ -94,7 +92,7 @@ def rasterize(
     result_barycentric = torch.zeros(count * height * width, 3, dtype=torch.float64, device=device)
     result_depth = torch.full((count * height * width,), torch.inf, dtype=torch.float64, device=device)
     place = pixel[winner]
-    result_face[place] = face[fragment[winner]]
+    result_face[place] = face[winner]
     result_barycentric[place] = torch.stack([weight[winner] for weight in barycentric], 1)
     result_depth[place] = depth[winner]
     shape = (count, height, width)
@@ -147,77 +145,108 @@ def facing(corners: Tensor) -> Tensor:
     return first[..., 1] * second[..., 0] - first[..., 0] * second[..., 1]
 
 
-def _candidate_faces(
+@dataclass(frozen=True)
+class _Triangles:
+    """The N triangles whose box holds a pixel centre; corners in the order that makes every area positive.
+
+    x, y (sub-pixels) and z are (3, N); area (N,) is twice the area; box (4, N) first and last column, first and last
+    row; image and face (N,) tell where they come from.
+    """
+
+    x: Tensor
+    y: Tensor
+    z: Tensor
+    area: Tensor
+    box: Tensor
+    image: Tensor
+    face: Tensor
+
+
+def _triangles(
     screens: list[Tensor],
     face_lists: list[Tensor],
     side_lists: list[Tensor | None],
     height: int,
     width: int,
     perspective: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Corners (N, 3, 3), image (N,) and face number (N,) of the faces whose box holds a pixel centre.
+) -> _Triangles:
+    device = screens[0].device
+    points = snap(torch.cat(screens)).t().contiguous()
+    starts = [0]
+    for screen in screens:
+        starts.append(starts[-1] + len(screen))
+    corners = torch.cat([faces.t() + start for faces, start in zip(face_lists, starts)], 1)
+    face = torch.cat([torch.arange(len(faces), device=device) for faces in face_lists])
+    image = torch.cat([torch.full((len(faces),), index, device=device) for index, faces in enumerate(face_lists)])
+    two_sided = torch.cat(
+        [
+            torch.ones(len(faces), dtype=torch.bool, device=device) if sides is None else sides
+            for faces, sides in zip(face_lists, side_lists)
+        ]
+    )
+    x, y, z = (line.index_select(0, corners.reshape(-1)).view(3, -1) for line in points)
+    area = (y[1] - y[0]) * (x[2] - x[0]) - (x[1] - x[0]) * (y[2] - y[0])
 
-    Back faces come out with their corners in reverse order: here all areas are positive.
+    # First and last centres within the triangle's box: dividing by 256 is exact.
+    half, pixel = SUBPIXEL // 2, 1 / SUBPIXEL
+    box = torch.stack([
+        ((x.amin(0) - half) * pixel).ceil().clamp_min(0), ((x.amax(0) - half) * pixel).floor().clamp_max(width - 1),
+        ((y.amin(0) - half) * pixel).ceil().clamp_min(0), ((y.amax(0) - half) * pixel).floor().clamp_max(height - 1),
+    ])  # fmt: skip
+    keep = ((area > 0) | (two_sided & (area < 0))) & (box[0] <= box[1]) & (box[2] <= box[3])
+    if perspective:
+        keep &= z.amin(0) > NEAR
+    kept = keep.nonzero().squeeze(1)
+    x, y, z, area, box = (line[..., kept] for line in (x, y, z, area, box))
+    return _Triangles(x, y, z, area, box, image[kept], face[kept])
+
+
+def _cover(triangles: _Triangles) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    """One entry per triangle and pixel centre that it covers: triangle, column, row, and the three edge functions.
+
+    Row by row: on a row every edge function is A j + K in the column j, so the covered columns are the whole numbers
+    between quotients. Quotients of whole numbers below 2**45 by ones below 2**32 are never rounded across a whole
+    number in float64: the spans are exact.
     """
-    corners, images, numbers = [], [], []
-    for index, (points, faces, two_sided) in enumerate(zip(screens, face_lists, side_lists)):
-        own = snap(points)[faces]
-        area = facing(own)
-        keep = area != 0 if two_sided is None else (area > 0) | (two_sided & (area < 0))
-        if perspective:
-            keep &= own[..., 2].amin(1) > NEAR
-        low, high = _pixel_box(own, height, width)
-        keep &= (low <= high).all(1)
-        number = keep.nonzero().squeeze(1)
-        corners.append(own[number])
-        images.append(torch.full_like(number, index))
-        numbers.append(number)
-    return torch.cat(corners), torch.cat(images), torch.cat(numbers)
-
-
-def _pixel_box(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """First and last column and row, each (N, 2) int64, whose centres lie in the triangles' boxes and in the image."""
-    half = SUBPIXEL // 2
-    last = torch.tensor([width - 1.0, height - 1.0], dtype=corners.dtype, device=corners.device)
-    low = ((corners[..., :2].amin(1) - half) / SUBPIXEL).ceil().clamp_min(0)
-    high = torch.minimum(((corners[..., :2].amax(1) - half) / SUBPIXEL).floor(), last)
-    return low.to(torch.int64), high.to(torch.int64)
-
-
-def _fragments(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """One entry per triangle and pixel of its box: triangle, column and row, each (M,) int64."""
-    low, high = _pixel_box(corners, height, width)
-    size = high - low + 1
-    pixels = size[:, 0] * size[:, 1]
-    triangle = torch.repeat_interleave(torch.arange(len(pixels), device=corners.device), pixels)
-    within = torch.arange(len(triangle), device=corners.device) - (pixels.cumsum(0) - pixels)[triangle]
-    columns = size[:, 0][triangle]
-    row = within // columns
-    return triangle, low[:, 0][triangle] + within - row * columns, low[:, 1][triangle] + row
-
-
-def _edge_functions(corners: Tensor, triangle: Tensor, x: Tensor, y: Tensor) -> list[Tensor]:
-    """The three edge functions (M,) at the pixel centres, positive inside whichever way the triangle faces."""
-    sign = facing(corners).sign()
-    half = SUBPIXEL // 2
-    px = x.to(torch.float64) * SUBPIXEL + half
-    py = y.to(torch.float64) * SUBPIXEL + half
-    edges = []
+    x, y, area = triangles.x, triangles.y, triangles.area
+    sign = area.sign()
+    first_column, last_column, first_row, last_row = triangles.box
+    triangle, within = _expand((last_row - first_row + 1).to(torch.int64))
+    row = first_row[triangle] + within
+    centre_y = row * SUBPIXEL + SUBPIXEL // 2
+    low, high = first_column[triangle], last_column[triangle]
+    lines = []
     for start, end in ((1, 2), (2, 0), (0, 1)):
-        # e(p) = a p_x + b p_y + c: the coefficients are made per triangle, three products instead of six per pixel.
-        a = (corners[:, end, 1] - corners[:, start, 1]) * sign
-        b = (corners[:, start, 0] - corners[:, end, 0]) * sign
-        c = -(a * corners[:, start, 0] + b * corners[:, start, 1])
-        edges.append(a[triangle] * px + b[triangle] * py + c[triangle])
-    return edges
+        # e(p) = (y_end - y_start)(p_x - x_start) - (x_end - x_start)(p_y - y_start), positive inside
+        rise, run = (y[end] - y[start]) * sign, (x[end] - x[start]) * sign
+        slope = (rise * SUBPIXEL)[triangle]
+        constant = (rise * (SUBPIXEL // 2 - x[start]) + run * y[start])[triangle] - run[triangle] * centre_y
+        crossing = -constant / slope
+        low = torch.where(slope > 0, torch.maximum(low, crossing.ceil()), low)
+        high = torch.where(slope < 0, torch.minimum(high, crossing.floor()), high)
+        high = torch.where((slope == 0) & (constant < 0), -1.0, high)
+        lines.append((slope, constant))
+    span, within = _expand((high - low + 1).clamp_min(0).to(torch.int64))
+    column = low[span] + within
+    edges = [slope[span] * column + constant[span] for slope, constant in lines[:2]]
+    triangle = triangle[span]
+    edges.append(area.abs()[triangle] - edges[0] - edges[1])
+    return triangle, column.to(torch.int64), row[span].to(torch.int64), edges
+
+
+def _expand(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """For counts (N,): the number n repeated counts[n] times, and 0, 1, ... within each run; (sum of counts,) each."""
+    number = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+    within = torch.arange(len(number), device=counts.device) - (counts.cumsum(0) - counts)[number]
+    return number, within
 
 
 def _weights(edges: list[Tensor], z: Tensor, perspective: bool) -> tuple[list[Tensor], Tensor]:
-    """Corner weights (three of (M,)) and depth (M,): affine on the screen is 1/z, not z, unless orthographic."""
+    """Corner weights, three of (M,), and depth (M,) from z (3, M): affine on the screen is 1/z, unless orthographic."""
     if not perspective:
         total = edges[0] + edges[1] + edges[2]
         weights = [edge / total for edge in edges]
-        return weights, weights[0] * z[:, 0] + weights[1] * z[:, 1] + weights[2] * z[:, 2]
-    over_z = [edge / z[:, corner] for corner, edge in enumerate(edges)]
+        return weights, weights[0] * z[0] + weights[1] * z[1] + weights[2] * z[2]
+    over_z = [edge / z[corner] for corner, edge in enumerate(edges)]
     total = over_z[0] + over_z[1] + over_z[2]
     return [weight / total for weight in over_z], (edges[0] + edges[1] + edges[2]) / total
