@@ -89,14 +89,21 @@ HEAD = np.array([
     [0.020, 0.160, 0.355, 0.100],
     [-0.020, 0.090, 0.310, 0.040],
 ])  # fmt: skip
-# What hair adds below the skull, where it hangs free: height, side, front, back, exponent.
+# Where hair lies below the widest part of the skull: height, side, front, back, exponent. Cut short it follows the
+# nape, longer it hangs free.
+NAPE = np.array([
+    [0.400, 0.322, 0.380, 0.420, 2.0],
+    [0.250, 0.305, 0.360, 0.375, 2.0],
+    [0.080, 0.280, 0.330, 0.330, 2.0],
+    [-0.100, 0.270, 0.330, 0.310, 2.0],
+])  # fmt: skip
 LOCKS = np.array([
-    [0.300, 0.345, 0.360, 0.430, 2.2],
-    [0.100, 0.350, 0.330, 0.420, 2.5],
-    [-0.100, 0.370, 0.300, 0.430, 3.0],
-    [-0.350, 0.430, 0.300, 0.530, 3.5],
-    [-0.700, 0.480, 0.300, 0.590, 4.0],
-    [-1.400, 0.460, 0.300, 0.600, 4.0],
+    [0.400, 0.345, 0.380, 0.455, 2.1],
+    [0.100, 0.355, 0.330, 0.450, 2.4],
+    [-0.100, 0.370, 0.300, 0.460, 2.8],
+    [-0.350, 0.420, 0.300, 0.530, 3.5],
+    [-0.700, 0.460, 0.300, 0.580, 4.0],
+    [-1.400, 0.440, 0.300, 0.590, 4.0],
 ])  # fmt: skip
 # Hair lines: |angle| from the front in radians, then the height of the edge in head units for each style.
 EDGE_ANGLES = (0.0, 0.5, 0.8, 1.1, 1.35, 1.6, 1.9, 2.3, 3.15)
@@ -236,13 +243,23 @@ def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> tuple[Su
     )
 
 
-def hair_pieces(body: Body, skeleton: Skeleton, hair: Hair, detail: Detail) -> list[Piece]:
-    """Return the hair: a cap draped over the skull down to the style's hair line, and a bun."""
+def hair_pieces(body: Body, skeleton: Skeleton, hair: Hair, detail: Detail, clearance: float) -> list[Piece]:
+    """Return the hair: a cap draped over the skull down to the style's hair line, and a bun.
+
+    Args:
+        body, skeleton, hair, detail: whose hair, and how finely sampled.
+        clearance: metres between the back and long hair: what is worn there.
+    """
     chin, unit = head_frame(body, skeleton)
-    skull = np.column_stack([HEAD[HEAD[:, 0] > 0.35], np.full((HEAD[:, 0] > 0.35).sum(), 2.0)])
-    table = np.concatenate([skull, LOCKS])
-    zero = np.zeros(len(table))
-    profile = Profile(np.column_stack([zero, chin + table[:, 0] * unit, zero, table[:, 1:4] * unit, table[:, 4]]))
+    skull = HEAD[HEAD[:, 0] > 0.45]
+    below = LOCKS if hair.style in ("bob", "long") else NAPE
+    table = np.concatenate([np.column_stack([skull, np.full(len(skull), 2.0)]), below])
+    y, zero, radii = chin + table[:, 0] * unit, np.zeros(len(table)), table[:, 1:4] * unit
+    if hair.style == "long":
+        trunk = trunk_rows(body)
+        back = np.interp(-y, -trunk[:, 1], trunk[:, 5]) + clearance + 0.01
+        radii[:, 2] = np.where(table[:, 0] < -0.2, np.maximum(radii[:, 2], back), radii[:, 2])
+    profile = Profile(np.column_stack([zero, y, zero, radii, table[:, 4]]))
     rings, sectors = detail(48 if hair.style == "long" else 36, 64)
     phi = np.linspace(-np.pi, np.pi, sectors + 1)
     shifted = np.abs((phi - 0.12 * hair.parting + np.pi) % (2 * np.pi) - np.pi)

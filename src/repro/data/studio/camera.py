@@ -82,7 +82,7 @@ def fashion_camera(rng: np.random.Generator, stature: float, centre: tuple[float
         centre: x and z of the person's middle on the ground, metres.
     """
     upper, behind = rng.random() < UPPER_BODY_SHARE, rng.random() < BACK_SHARE
-    yaw = np.pi + rng.normal(0, 0.35) if behind else np.clip(rng.normal(0, 0.6), -1.9, 1.9)
+    yaw = np.pi + rng.normal(0, 0.35) if behind else np.clip(rng.normal(0, 0.5), -1.7, 1.7)
     height = stature * (rng.uniform(0.70, 0.76) if upper else rng.uniform(0.49, 0.52))
     distance = 4.0 * max(1.0, stature / 1.75) * rng.uniform(0.97, 1.05)
     shift = rng.uniform(-0.04, 0.04)

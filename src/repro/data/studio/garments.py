@@ -50,7 +50,10 @@ def build_person(identity: Identity, detail: str = "full") -> Mesh:
         covered = _coverage(body, skeleton, garment)
         pieces = [_without(piece, covered[piece.zone]) if piece.zone in covered else piece for piece in pieces]
         pieces += BUILDERS[garment.kind](body, skeleton, garment, sampling)
-    return assemble([*pieces, *hair_pieces(body, skeleton, identity.hair, sampling)], skeleton)
+    hair, clearance = identity.hair, max(garment.fit for garment in identity.outfit)
+    if identity.garment("hat"):
+        hair = replace(hair, thickness=0.005)  # pressed flat
+    return assemble([*pieces, *hair_pieces(body, skeleton, hair, sampling, clearance)], skeleton)
 
 
 Covered = Callable[[Array], NDArray[np.bool_]]
@@ -108,9 +111,8 @@ def hanging_rows(body: Body, fit: float, hem: float, flare: float = 0.0, straigh
         flare: how much wider the hem is than the hips, relative, for a hem at the knee.
         straight: 0 = follows the waist, 1 = falls straight from the widest place above.
     """
-    rows = trunk_rows(body)
-    canonical = TRUNK[:, 0]
-    rows[:, 3:6] += fit
+    rows, canonical = trunk_rows(body), TRUNK[:, 0]
+    rows[:, 3:6] += fit * (0.35 + 0.65 * smoothstep(0.85, 0.79, TRUNK[:, :1]))  # cloth lies on the shoulders
     chest = canonical < 0.76
     widest = np.maximum.accumulate(rows[chest, 3:6], axis=0)
     rows[chest, 3:6] += straight * (widest - rows[chest, 3:6])
@@ -164,7 +166,9 @@ def _sleeves(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -
         rows = arm_rows(body, skeleton, side)
         along = _along(skeleton, side, rows[:, :3])
         # Cloth stands off further where the arm is thin: sleeves taper less than arms.
-        loose = garment.fit * (0.5 + 0.5 * smoothstep(-0.02, 0.08, along)) + 0.012 * smoothstep(0.1, 0.45, along)
+        loose = min(garment.fit, 0.022) * (0.5 + 0.5 * smoothstep(-0.02, 0.08, along)) + 0.012 * smoothstep(
+            0.1, 0.45, along
+        )
         profile = Profile(np.column_stack([rows[:, :3], rows[:, 3:6] + loose[:, None]]))
         s = np.linspace(0, profile.length, 513)
         end = float(np.interp(reach, _along(skeleton, side, profile.centre(s)), s))
@@ -272,19 +276,17 @@ def _belt(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> l
 
 def _hat(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> list[Piece]:
     chin, unit = head_frame(body, skeleton)
-    profile = Profile(head_rows(body, skeleton))
+    middle, size = np.array([0.0, chin + 0.62 * unit, 0, 0, 0, 0]), 1.15  # the skull, larger about its middle
+    profile = Profile(middle + size * (head_rows(body, skeleton) - middle))
     rings, sectors = detail(20, 48)
     edge = 0.72 if garment.style == "cap" else 0.66
-    crown = tube(
-        profile, rings, sectors, end=float(profile.at_height(chin + edge * unit)), offset=0.032, caps=(0.035, 0.0)
-    )
+    end = float(profile.at_height(chin + edge * unit))
+    crown = tube(profile, rings, sectors, end=end, caps=(0.018 * size * unit, 0.0))
     pieces = [Piece(crown, rigid_weights("head", crown.vertices), "accessory", "hat", two_sided=True)]
     if garment.style == "cap":
         z = np.array([0.2, 0.45, 0.65, 0.8])
-        rows = (
-            np.column_stack([0 * z, 0.755 - 0.08 * (z - 0.2), z, [0.42, 0.38, 0.28, 0.12], [0.02] * 4, [0.02] * 4])
-            * unit
-        )
+        thin = np.full(4, 0.02)
+        rows = np.column_stack([0 * z, 0.755 - 0.08 * (z - 0.2), z, [0.42, 0.38, 0.28, 0.12], thin, thin]) * unit
         rows[:, 1] += chin
         visor = tube(Profile(rows, front=(0, 1, 0)), *detail(10, 20), caps=(0.01, 0.02))
         pieces.append(Piece(visor, rigid_weights("head", visor.vertices), "accessory", "hat"))
