@@ -55,22 +55,26 @@ class Atlas:
         """Return the atlas on a device."""
         return Atlas(self.rows.to(device), self.start.to(device), self.side.to(device))
 
-    def level(self, tile: Tensor, pixels_per_sample: Tensor) -> Tensor:
-        """Return the mip level (N,) at which neighbouring samples are about one pixel apart.
+    def sample(self, tile: Tensor, footprint: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """Return the colours (N, C) at u (right), v (down), in units of the tile, averaged over a footprint.
+
+        Bilinear within a mip level, linear between the two levels whose pixels are next to the footprint in size.
+
+        Convention: u, v in [0, 1) is the tile, all else its repetition; pixel i of a side S covers [i, i + 1) / S.
 
         Args:
             tile: (N,) tile numbers.
-            pixels_per_sample: (N,) how many pixels of level 0 lie between two samples.
+            footprint: (N,) width of what is averaged, in units of the tile.
+            u, v: (N,).
         """
-        wanted = torch.log2(pixels_per_sample.clamp(min=1e-6)).round().to(torch.int64)
-        finest = self.side[tile, 0].to(torch.float32).log2().round().to(torch.int64)
-        return torch.minimum(wanted.clamp(min=0), finest)
+        last = self.side.shape[1] - 1
+        level = torch.log2((footprint * self.side[tile, 0]).clamp(min=1)).clamp(max=last)
+        finer = level.floor()
+        number = finer.to(torch.int64)
+        fine = self._lookup(tile, number, u, v)
+        return torch.lerp(fine, self._lookup(tile, (number + 1).clamp(max=last), u, v), (level - finer)[:, None])
 
-    def lookup(self, tile: Tensor, level: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        """Return the colours (N, C) at u (right), v (down), in units of the tile, by bilinear interpolation.
-
-        Convention: u, v in [0, 1) is the tile, all else its repetition; pixel i covers [i, i + 1) / S.
-        """
+    def _lookup(self, tile: Tensor, level: Tensor, u: Tensor, v: Tensor) -> Tensor:
         side = self.side[tile, level]
         start = self.start[tile, level]
         scale = side.to(u.dtype)

@@ -115,11 +115,11 @@ def plain(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, fl
 def stripes(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, float]:
     """Stripes in two to four colours: across, along, or diagonal."""
     u, v = _grid(size)
-    count = int(rng.integers(3, 9))
+    count = int(rng.integers(3, 8))
     across, down = [(0, 1), (0, 1), (1, 0), (1, 1), (1, -1)][int(rng.integers(5))]
     if across and down:
         count = max(2, count // 2)
-    metres = count * rng.uniform(0.055, 0.10) * (1 if across * down == 0 else 1.4)
+    metres = count * rng.uniform(0.075, 0.125) * (1 if across * down == 0 else 1.4)
     phase = (count * (across * u + down * v)) % 1
     phase = np.broadcast_to(phase, (size, size))
     colours = palette.colours[: 2 + int(rng.integers(3))]
@@ -139,7 +139,7 @@ def plaid(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, fl
     sett = np.stack([palette.ground, accent, figure, palette.ground * 0.3 + figure * 0.7, figure, accent])
     line = _bands((count * u[0]) % 1, edges, sett, 1.5 * count / size)
     twill = _step(_triangle((u + v) * (size // 8)), 1.0)
-    return _mix(twill, line[None, :], line[:, None]), count * float(rng.uniform(0.12, 0.17))
+    return _mix(twill, line[None, :], line[:, None]), count * float(rng.uniform(0.15, 0.2))
 
 
 def dots(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, float]:
@@ -151,14 +151,14 @@ def dots(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, flo
     x = x + 0.5 * (row % 2)
     column = np.floor(x)
     distance = np.hypot(x - column - 0.5, y - row - 0.5)
-    radius, softness = rng.uniform(0.24, 0.36), 1.5 * rows / size
+    radius, softness = rng.uniform(0.27, 0.38), 1.5 * rows / size
     inside = _step(radius - distance, softness)
     if rng.random() < 0.25:
         inside = inside * _step(distance - 0.5 * radius, softness)
     odd = ((column + row) % 2) * (rng.random() < 0.4)
     colour = _mix(odd.astype(np.float32), palette.figure, palette.accent)
     ground = np.broadcast_to(palette.ground, (size, size, 3))
-    return ground + inside[..., None] * (colour - ground), rows * float(rng.uniform(0.07, 0.11))
+    return ground + inside[..., None] * (colour - ground), rows * float(rng.uniform(0.095, 0.14))
 
 
 def _scatter(rng: Generator, count: int, clearance: float) -> NDArray[np.float64]:
@@ -207,7 +207,7 @@ def flowers(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, 
         patch = patch + inside * (colour * shade - patch)
         eye = palette.accent if colour is palette.figure else palette.figure
         cloth[np.ix_(rows, columns)] = _mix(_step(0.24 * scale - distance, softness), patch, eye)
-    return cloth, float(np.clip(0.085 * np.sqrt(count) / 0.55, 0.35, 0.6))
+    return cloth, float(np.clip(0.11 * np.sqrt(count) / 0.45, 0.45, 0.75))
 
 
 def camouflage(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, float]:
@@ -249,7 +249,7 @@ def knit(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, flo
     edges = np.array([0, 0.34, 0.52, 0.72])
     cloth = _bands(phase, edges, palette.colours, 1.5 * count / size)
     stitch = 0.5 + 0.5 * np.cos(2 * np.pi * (40 * v + 0.35 * _triangle(32 * u)))
-    return cloth * (0.88 + 0.12 * stitch)[..., None], count * float(rng.uniform(0.11, 0.16))
+    return cloth * (0.88 + 0.12 * stitch)[..., None], count * float(rng.uniform(0.14, 0.19))
 
 
 def gradient(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, float]:

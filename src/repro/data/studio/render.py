@@ -235,10 +235,9 @@ def _shaded_samples(
     weights = samples.barycentric.view(-1, 3)[place].float()
     corners = subject.faces[face]
 
-    # Metres between neighbouring samples at the distance looked at: one mip level per image and tile.
-    spacing = torch.tensor(
-        [camera.distance / (camera.focal * size[0] * SUPERSAMPLING) for camera in cameras], device=device
-    )
+    # Metres per pixel at the distance looked at: with the finer spacing of the samples stripes would alias, since the
+    # box filter lets half of what lies above the pixels' own limit pass.
+    spacing = torch.tensor([camera.distance / (camera.focal * size[0]) for camera in cameras], device=device)
     cloth = weighted_corners(subject.cloth, corners, weights)
     albedo = _albedo(subject, cloth, subject.material[face], image, spacing)
 
@@ -272,8 +271,7 @@ def _albedo(subject: _Subject, cloth: Tensor, material: Tensor, image: Tensor, s
     u, v, hem = cloth[:, 0], cloth[:, 1], cloth[:, 5]
     rest = cloth[:, 2:5]
     metres = subject.metres[material]
-    level = atlas.level(material, spacing[image] / metres * atlas.side[material, 0])
-    texel = atlas.lookup(material, level, u / metres, v / metres)
+    texel = atlas.sample(material, spacing[image] / metres, u / metres, v / metres)
     colour = torch.lerp(subject.under[material], texel[:, :3], texel[:, 3:])
 
     coverage = ((subject.band[material] - hem) / spacing[image] + 0.5).clamp(0, 1)
@@ -293,8 +291,7 @@ def _albedo(subject: _Subject, cloth: Tensor, material: Tensor, image: Tensor, s
             place, x, y = own[on], x[on], y[on]
             number = torch.full_like(place, tile)
             finer = torch.sqrt(dot(axes["right"], axes["right"]) * dot(axes["down"], axes["down"])).sqrt()
-            level = atlas.level(number, spacing[image[place]] * finer * atlas.side[tile, 0])
-            texel = atlas.lookup(number, level, x, y)
+            texel = atlas.sample(number, spacing[image[place]] * finer, x, y)
             colour[place] = torch.lerp(colour[place], texel[:, :3], texel[:, 3:])
     if "face" in subject.names:
         own = (material == subject.names.index("face")).nonzero().squeeze(1)
@@ -309,8 +306,8 @@ def _wrinkled(
     normal = normal.clone()
     own = (subject.bump[material] > 0).nonzero().squeeze(1)
     tile = torch.full_like(own, len(subject.atlas.side) - 1)
-    level = subject.atlas.level(tile, spacing[image[own]] / WRINKLE_METRES * subject.atlas.side[-1, 0])
-    slopes = subject.atlas.lookup(tile, level, cloth[own, 0] / WRINKLE_METRES, cloth[own, 1] / WRINKLE_METRES)
+    u, v = cloth[own, 0] / WRINKLE_METRES, cloth[own, 1] / WRINKLE_METRES
+    slopes = subject.atlas.sample(tile, spacing[image[own]] / WRINKLE_METRES, u, v)
     normal[own] = bend(normal[own], slopes[:, :2], 0.22 * subject.bump[material[own]])
     return normal
 
