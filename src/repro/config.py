@@ -27,7 +27,9 @@ class ConfigError(ValueError):
 class ModelConfig:
     """Which generator is trained, and its options (``repro.models``)."""
 
-    kind: Literal["gfla", "baseline", "global_attention"] = "gfla"
+    kind: Literal["gfla", "baseline", "global_attention", "copy_source", "mean_colour", "bone_warp", "exact_flow"] = (
+        "gfla"
+    )
     preset: Literal["fashion", "market"] = "fashion"
     width: float = 1.0  # multiplies every channel count
     sampling: Literal["attention", "bilinear"] = "attention"  # how the flow's source features are read (Eq. 9)

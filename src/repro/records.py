@@ -42,7 +42,10 @@ class Record:
         metrics: value by a name that says its protocol.
         n: test pairs behind every metric.
         config: the resolved settings, as ``repro.config.to_mapping`` gives them; ``config_hash`` is their digest.
-        features: the frozen networks of losses and metrics, name -> hash of their weights.
+        features: the frozen network of the losses, name -> hash of its weights.
+        needs: metric -> "needs file ...", for those that this machine could not compute.
+        subsets: scores on parts of the test pairs: name -> {"n": pairs, metric: value}.
+        metric_weights: metric -> hash of the network that it looked through.
         weights_hash: SHA-256 of the trained generator's exported tensors.
         code_hash: SHA-256 of the package's sources at the time of the run.
         steps: optimiser steps of all stages; ``seconds`` and ``peak_memory_mib`` belong to training.
@@ -74,6 +77,9 @@ class Record:
     dirty: bool
     code_hash: str
     versions: dict[str, str]
+    needs: dict[str, str] = field(default_factory=dict)
+    subsets: dict[str, dict[str, float]] = field(default_factory=dict)
+    metric_weights: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     schema: int = SCHEMA
 

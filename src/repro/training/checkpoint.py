@@ -23,7 +23,7 @@ FORMAT = "repro-checkpoint-1"
 NAME = "checkpoint.safetensors"
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(ValueError):
     """A checkpoint that is damaged, foreign or of another run: the message names file and remedy."""
 
 

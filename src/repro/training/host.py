@@ -10,14 +10,16 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.fabric import Fabric
 from tqdm import tqdm
 
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
-def make_fabric(device: str, precision: str) -> Fabric:
+
+def make_fabric(device: str, precision: str) -> "Fabric":
     """Return Fabric on "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
 
     Raises:
@@ -30,6 +32,8 @@ def make_fabric(device: str, precision: str) -> Fabric:
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise ValueError(f"device {device!r} is not there ({torch.cuda.device_count()} GPUs found): use --device cpu")
+    from lightning.fabric import Fabric  # here, because importing it takes seconds that only training should pay
+
     devices: Any = [int(number)] if number else 1
     return Fabric(accelerator=kind, devices=devices, precision=precision)  # type: ignore[arg-type]
 

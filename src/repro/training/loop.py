@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lightning.fabric import Fabric
 from torch import nn
 
 from repro import features
@@ -21,13 +20,16 @@ from repro.training.networks import build_discriminator, build_generator
 from repro.training.stages import FlowStage, JointStage, Stage, rate_factor, set_rate
 from repro.training.state import Networks, pack, unpack_networks, unpack_optimizers, unpack_random
 
-STAGES: dict[str, Callable[[Fabric, Networks, FeatureNetwork, Config], Stage]] = {
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+STAGES: dict[str, Callable[["Fabric", Networks, FeatureNetwork, Config], Stage]] = {
     "flow": FlowStage,
     "joint": JointStage,
 }
 
 
-class Interrupted(RuntimeError):
+class Interrupted(KeyboardInterrupt):
     """The run was asked to stop (Ctrl-C, SIGTERM); its checkpoint is up to date."""
 
 
@@ -129,7 +131,7 @@ class Run:
     stage: Stage
     curve: curves.Curve
 
-    def __init__(self, fabric: Fabric, config: Config, seed: int, folder: Path, dataset_hash: str) -> None:
+    def __init__(self, fabric: "Fabric", config: Config, seed: int, folder: Path, dataset_hash: str) -> None:
         self.fabric, self.config, self.folder = fabric, config, folder
         self.features = features.load(config.losses.features).to(fabric.device)
         self.identity = {

@@ -5,10 +5,9 @@ Names of terms are those of the joint loss (Eq. 15), unweighted; ``total`` is wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -28,6 +27,9 @@ from repro.models import GFLA
 from repro.training.batches import Batch
 from repro.training.state import Networks
 
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
 
 class Stage(Protocol):
     """One stage: what it optimises (checkpoints hold the optimisers by name), and how one step of it goes."""
@@ -42,7 +44,7 @@ class Stage(Protocol):
 class FlowStage:
     """Stage 1: the flow estimator alone, on sampling correctness and affine regularisation (Eq. 2-6)."""
 
-    def __init__(self, fabric: Fabric, networks: Networks, features: FeatureNetwork, config: Config) -> None:
+    def __init__(self, fabric: "Fabric", networks: Networks, features: FeatureNetwork, config: Config) -> None:
         self.fabric = fabric
         self.weights = loss_weights(config.flow)
         self.flow_losses = FlowLosses(networks.generator, features, config, self.weights)
@@ -65,7 +67,7 @@ class FlowStage:
 class JointStage:
     """Stage 2: the generator, flow estimator included, against the discriminator (Eq. 15)."""
 
-    def __init__(self, fabric: Fabric, networks: Networks, features: FeatureNetwork, config: Config) -> None:
+    def __init__(self, fabric: "Fabric", networks: Networks, features: FeatureNetwork, config: Config) -> None:
         self.fabric = fabric
         self.features = features
         self.weights = loss_weights(config.joint)

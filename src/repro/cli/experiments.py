@@ -1,0 +1,105 @@
+"""``repro table``, ``repro train``, ``repro evaluate``."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import yaml
+
+from repro import data, experiments, training
+from repro.config import from_mapping
+from repro.experiments import run
+from repro.experiments.rows import PROFILES, TABLES
+from repro.metrics import evaluate as score
+from repro.records import Record
+
+
+def table(options: Namespace) -> None:
+    """Run what is missing of a table and print its records."""
+    wanted = experiments.request(
+        options.table,
+        options.profile,
+        rows=options.rows,
+        seeds=options.seeds,
+        dataset=options.dataset,
+        root=options.root,
+        out=options.out,
+        device=options.device,
+    )
+    if options.jobs < 1:
+        raise ValueError(f"expected at least one job, got {options.jobs}")
+    found = experiments.run_table(wanted, jobs=options.jobs, reuse=options.reuse, record=options.record)
+    if not found:
+        print(f"nothing recorded for table {options.table} yet: repro table {options.table} --profile laptop")
+    show(found)
+    if wanted.profile == "smoke":
+        print("A smoke run proves that everything works; its scores only count steps and rank nothing.")
+
+
+def train(options: Namespace) -> None:
+    """Train one row in a folder of its own and print its checkpoint."""
+    experiments.request(  # refuses misspelt names
+        options.table, options.profile, rows=options.row, seeds=options.seed, dataset=options.dataset, root=options.root
+    )
+    known = (options.table in TABLES, options.profile in PROFILES)
+    if not all(known):
+        raise ValueError(f"profile {options.profile!r} trains nothing: choose one of {', '.join(PROFILES)}")
+    row = experiments.resolve(options.table, options.row, options.profile, options.dataset, changes(options.set))
+    if not row.learns:
+        raise ValueError(f"row {options.row!r} learns nothing: there is nothing to train")
+    root = Path(options.root) if options.root else None
+    train_set, test_set = run.load_splits(row.config, options.dataset, root)
+    if isinstance(train_set, data.FashionSet):
+        train_set.prepare()
+    trained = training.train(
+        row.config,
+        train_set,  # type: ignore[arg-type]  # map-style, not a list
+        seed=int(options.seed),
+        folder=Path(options.out),
+        dataset_hash=run.data_hash(train_set, test_set),
+        device=options.device,
+        checkpoint_every=options.checkpoint_every,
+        workers=options.workers,
+        name=f"{options.row} seed {options.seed}",
+    )
+    print(trained.checkpoint)
+
+
+def evaluate(options: Namespace) -> None:
+    """Print the scores of a trained run on held-out pairs."""
+    folder = Path(options.run_folder)
+    found = training.checkpoint.load(folder) if folder.is_dir() else None
+    if found is None:
+        raise FileNotFoundError(f"no {training.checkpoint.NAME} in {folder}: expected the --out folder of repro train")
+    tensors, rest = found
+    config = from_mapping(rest["identity"]["config"])
+    generator = training.build_generator(config.model, seed=0)
+    prefix = "generator/"
+    generator.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    device = training.host.make_fabric(options.device, "32-true").device
+    _, test_set = run.load_splits(config, options.dataset, Path(options.root) if options.root else None)
+    pairs = run.TestPairs.of(test_set, options.pairs or config.evaluation.pairs)
+    scores = score(generator.to(device), pairs, device=device)
+    place = rest["position"]
+    print(
+        json.dumps(
+            {"stage": place["stage"], "step": place["step"], "n": scores.n, **scores.metrics, **scores.needs}, indent=1
+        )
+    )
+
+
+def changes(settings: list[str]) -> dict[str, object]:
+    """Return ``--set joint.steps=10`` as settings; values are read as YAML."""
+    pairs = [setting.partition("=") for setting in settings]
+    for setting, (_, equals, _) in zip(settings, pairs):
+        if not equals:
+            raise ValueError(f"expected --set KEY=VALUE, got {setting!r}")
+    return {key.strip(): yaml.safe_load(value) for key, _, value in pairs}
+
+
+def show(found: list[Record]) -> None:
+    """Print one line per record."""
+    columns = ("l1_person", "ssim_skimage_gaussian_person", "fd_procnet", "epe_visible_px", "l1")
+    for one in found:
+        scores = "  ".join(f"{name} {one.metrics[name]:.4g}" for name in columns if name in one.metrics)
+        print(f"{one.row:12} {one.dataset} {one.profile} seed {one.seed}  n {one.n}  {scores}  ({one.seconds:.0f} s)")

@@ -1,0 +1,115 @@
+"""``repro``: tables, training, data, weights, and a look at the machine. ``repro COMMAND --help`` says more.
+
+Only the standard library is imported here, so that help appears at once; a command imports what it needs.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from repro import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0 done, 2 refused with one line, 130 stopped."""
+    options = parser().parse_args(arguments)
+    # Repeatable and, two rows side by side, faster than the libraries' own threads; set before they are loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_NUM_THREADS", "1")
+    module, _, function = options.run.partition(".")
+    try:
+        getattr(importlib.import_module(f"repro.cli.{module}"), function)(options)
+    except KeyboardInterrupt as stop:
+        print(f"repro: {stop or 'stopped: run again to continue'}", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, FloatingPointError) as error:  # names, values, files, disks: the message says it all
+        if options.traceback:
+            raise
+        print(f"repro: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser("repro", description="Reproducible companion of GFLA.")
+    top.add_argument("--version", action="version", version=f"repro {__version__}")
+    top.add_argument("--traceback", action="store_true", help="show where an error arose")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    table = _command(commands, "table", "experiments.table", "rebuild a table: train, evaluate and record its rows")
+    table.add_argument("table", help="the paper's number: II")
+    table.add_argument("--profile", default="recorded", help="recorded (default), smoke, laptop, gpu, paper")
+    table.add_argument("--rows", default="", metavar="A,B", help="names of rows; default all")
+    table.add_argument("--seeds", default="", metavar="0,1", help="default 0")
+    _data(table)
+    table.add_argument("--out", metavar="DIR", help="folder for runs, records and weights; default runs")
+    table.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    table.add_argument("--jobs", type=int, default=1, metavar="N", help="rows at a time, each with one thread")
+    table.add_argument("--reuse", default="all", help="finished work: all (default), training (scores anew), nothing")
+    table.add_argument("--record", action="store_true", help="write into the project's data folder too (maintainers)")
+
+    train = _command(commands, "train", "experiments.train", "train one row; killed and repeated, it continues")
+    train.add_argument("--table", default="II", help="the paper's number: II")
+    train.add_argument("--row", default="full", help="name of the row")
+    train.add_argument("--profile", default="smoke", help="smoke, laptop, gpu, paper")
+    train.add_argument("--seed", default="0", metavar="N")
+    _data(train)
+    train.add_argument("--out", required=True, metavar="DIR", help="folder of this run")
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    train.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS")
+    train.add_argument("--workers", type=int, default=0, metavar="N", help="processes that read and decode pairs")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting: --set joint.steps=10"
+    )
+
+    evaluate = _command(commands, "evaluate", "experiments.evaluate", "print the scores of a trained run as JSON")
+    evaluate.add_argument("run_folder", metavar="DIR", help="the --out folder of repro train")
+    _data(evaluate)
+    evaluate.add_argument("--pairs", type=int, metavar="N", help="held-out pairs; default as in the run's settings")
+    evaluate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+
+    data = commands.add_parser("data", help="list, prepare, check and export data sets")
+    actions = data.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _command(actions, "list", "data.show", "list the data sets")
+    prepare = _command(actions, "prepare", "data.prepare", "render a procedural set into the cache")
+    prepare.add_argument("--workers", type=int, default=2, metavar="N")
+    check = _command(actions, "check", "data.check", "read every row and decode every image of a real data set")
+    check.add_argument("root", metavar="DIR")
+    check.add_argument("--layout", default="deepfashion", help="deepfashion or market1501")
+    check.add_argument("--write-exclusions", metavar="FILE", help="record what to leave out")
+    export = _command(actions, "export", "data.export", "write a procedural set in the layout of DeepFashion")
+    export.add_argument("folder", metavar="DIR")
+    export.add_argument("--format", default="jpg", help="jpg or png")
+    for action in (prepare, export):
+        action.add_argument("--dataset", default="fashion")
+        action.add_argument("--splits", default="train,test", metavar="A,B")
+        action.add_argument("--size", type=int, default=64, metavar="PIXELS")
+        action.add_argument("--scale", default="default", help="tiny, default, full")
+
+    weights = commands.add_parser("weights", help="list networks, train procnet")
+    actions = weights.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _command(actions, "list", "weights.show", "list the networks that ship and the files that are missing")
+    procnet = _command(actions, "procnet", "weights.procnet", "train the small feature network of our own")
+    procnet.add_argument("--out", metavar="DIR", help="default: the project's data/weights")
+    procnet.add_argument("--steps", type=int, metavar="N")
+    procnet.add_argument("--seed", type=int, default=0, metavar="N")
+
+    _command(commands, "doctor", "doctor.show", "show versions, device, threads, cache and weights of this machine")
+    return top
+
+
+def _command(commands: argparse._SubParsersAction, name: str, run: str, text: str) -> argparse.ArgumentParser:
+    """Add a command that calls ``repro.cli.MODULE.FUNCTION``, written "MODULE.FUNCTION"."""
+    added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    added.set_defaults(run=run)
+    return added
+
+
+def _data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--dataset", default="fashion", help="fashion (default), or with --root deepfashion, market1501"
+    )
+    command.add_argument("--root", metavar="DIR", help="folder of a real data set")

@@ -1,0 +1,114 @@
+"""What a person asks for, as text from a command line or a notebook's parameters: checked before anything starts."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro import data, paths
+from repro.data.sets import PROCEDURAL
+from repro.experiments.rows import PROFILES, TABLES
+from repro.metrics import TRIVIAL
+
+RECORDED = "recorded"
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class RequestError(ValueError):
+    """A name or value that nobody knows; the message lists the choices."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked wish: rows x seeds of a table at a profile.
+
+    Attributes:
+        out: folder of runs, records and weights.
+        profile: "recorded" stands for the results that ship with the project; nothing is trained.
+    """
+
+    table: str
+    profile: str
+    rows: tuple[str, ...]
+    seeds: tuple[int, ...]
+    dataset: str
+    root: Path | None
+    out: Path
+    device: str
+
+
+def request(
+    table: str,
+    profile: str = RECORDED,
+    *,
+    rows: str | Iterable[str] = "",
+    seeds: str | int | Iterable[int] = "",
+    dataset: str = "fashion",
+    root: str | Path | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+) -> Request:
+    """Return the checked request; lists may be comma-separated text, an empty text takes the default.
+
+    Args:
+        table: "II".
+        profile: "recorded", "smoke", "laptop", "gpu" or "paper".
+        rows: names of rows; default all (rows that learn nothing need the studio's data).
+        seeds: whole numbers from 0; default 0, or every recorded one.
+        dataset: "fashion", or "deepfashion", "market1501" with ``root``.
+        root: folder of a real data set.
+        out: folder for runs, records and weights; default ``runs``.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        RequestError: a name or value that is not known, or that does not go with the others.
+    """
+    choose("table", table, TABLES)
+    choose("profile", profile, (RECORDED, *PROFILES))
+    choose("dataset", dataset, data.NAMES)
+    if device.partition(":")[0] not in DEVICES:
+        choose("device", device, DEVICES)
+    if dataset in PROCEDURAL and root:
+        raise RequestError(f"dataset {dataset!r} is made by the studio and takes no root: leave root out")
+    if dataset not in PROCEDURAL and profile != RECORDED:
+        if not root:
+            raise RequestError(f"dataset {dataset!r} is read from your own copy: give its folder as root")
+        if not Path(root).is_dir():
+            raise RequestError(f"no folder {root}: expected the {dataset} layout there")
+    available = [row for row in TABLES[table] if dataset in PROCEDURAL or row not in TRIVIAL]
+    wanted = tuple(choose("row", row, available) for row in words(rows)) or tuple(available)
+    return Request(
+        table=table,
+        profile=profile,
+        rows=tuple(dict.fromkeys(wanted)),
+        seeds=_seeds(seeds) or (() if profile == RECORDED else (0,)),
+        dataset=dataset,
+        root=Path(root) if root else None,
+        out=Path(out) if out else paths.runs(),
+        device=device,
+    )
+
+
+def words(text: str | int | Iterable[object]) -> list[str]:
+    """Return the items of comma-separated text (or of a list) without blanks."""
+    items: Sequence[object] = text.split(",") if isinstance(text, str) else [text] if isinstance(text, int) else [*text]
+    return [str(item).strip() for item in items if str(item).strip()]
+
+
+def choose(what: str, value: str, choices: Iterable[str]) -> str:
+    """Return ``value`` if it is one of ``choices``; otherwise the error lists them and names the nearest."""
+    known = list(choices)
+    if value in known:
+        return value
+    near = difflib.get_close_matches(str(value), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise RequestError(f"unknown {what} {value!r}: {hint}choose from {', '.join(known)}")
+
+
+def _seeds(text: str | int | Iterable[int]) -> tuple[int, ...]:
+    found = []
+    for word in words(text):
+        if not word.isdecimal():
+            raise RequestError(f"unknown seed {word!r}: expected whole numbers from 0, separated by commas (0,1,2)")
+        found.append(int(word))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,86 @@
+"""Tables, their rows and the profiles: small files that say how they differ from the authors' recipe.
+
+A row (``rows/table_2/full.yaml``) decides the mechanism; a profile (``profiles/laptop.yaml``) decides size, budget and
+training settings. No setting belongs to both, so a profile cannot change what a row is about.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from repro.config import Config, apply, flatten, read_settings
+from repro.data.sets import PROCEDURAL
+from repro.metrics import TRIVIAL
+from repro.records import table_slug
+
+# Table -> its rows, in the paper's order, then those that learn nothing.
+TABLES = {"II": ("baseline", "global_attn", "local_attn", "bi_sample", "full", *TRIVIAL)}
+PROFILES = ("smoke", "laptop", "gpu", "paper")
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table at a profile, ready to run."""
+
+    table: str
+    name: str
+    profile: str
+    title: str
+    config: Config
+    notes: tuple[str, ...]
+
+    @property
+    def learns(self) -> bool:
+        """False for the rows that learn nothing (copy of the source, per-bone warp, ...)."""
+        return bool(self.config.stages)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A setting that is not the authors'."""
+
+    setting: str
+    authors: Any
+    ours: Any
+    why: str
+
+
+def resolve(table: str, row: str, profile: str, dataset: str = "fashion", changes: Mapping[str, Any] = {}) -> Row:
+    """Return a row at a profile, with its config put together: authors' recipe, row, profile, ``changes``.
+
+    Args:
+        table: key of ``TABLES``.
+        row: one of the table's rows.
+        profile: one of ``PROFILES``.
+        dataset: photographs come without masks of the person: there the correctness loss sees the whole image.
+        changes: settings of this one run ({"joint.steps": 10}).
+    """
+    settings = read_settings(HERE / "rows" / table_slug(table) / f"{row}.yaml")
+    title, notes = settings.pop("title"), list(settings.pop("notes", []))
+    settings |= read_settings(HERE / "profiles" / f"{profile}.yaml")
+    if dataset not in PROCEDURAL and settings.get("losses.foreground_mask"):
+        settings["losses.foreground_mask"] = False
+        notes.append("No masks of the person in this data set: the correctness loss sees the whole image.")
+    return Row(table, row, profile, title, apply(Config(), settings | dict(changes)), tuple(notes))
+
+
+def deviations(config: Config) -> list[Deviation]:
+    """Return where a config differs from the authors' recipe in training settings, size and budget, with the reason.
+
+    What a row is about (its mechanism) is no deviation and not in the list.
+    """
+    authors, ours = flatten(Config()), flatten(config)
+    return [
+        Deviation(key, authors[key], ours[key], why) for key, why in _reasons().items() if ours[key] != authors[key]
+    ]
+
+
+@cache
+def _reasons() -> dict[str, str]:
+    reasons: dict[str, str] = yaml.safe_load((HERE / "deviations.yaml").read_text("utf-8"))
+    return reasons

@@ -1,0 +1,227 @@
+"""One row: train, evaluate, record. A finished row is reused, and the program says so."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from repro import data, features, models, paths, records
+from repro.config import Config, digest, to_mapping
+from repro.data.pair import Pair
+from repro.data.sets import PairSet
+from repro.experiments.request import Request, choose
+from repro.experiments.rows import Row, resolve
+from repro.experiments.weights import LARGEST, export, half, weights_hash
+from repro.metrics import TRIVIAL, Evaluation, evaluate
+from repro.records import Record, table_slug
+from repro.training import Trained, train
+from repro.training.host import describe, make_fabric, progress
+
+REUSE = ("all", "training", "nothing")
+TEST_PAIRS_SEED = 2008_12606  # the list of test pairs depends on the data set and its length alone
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a request's files go."""
+
+    out: Path
+
+    @property
+    def records(self) -> Path:
+        """Records of the rows that were run here."""
+        return self.out / "records"
+
+    @property
+    def weights(self) -> Path:
+        """Exported networks."""
+        return self.out / "weights"
+
+    def run(self, row: Row, dataset: str, seed: int) -> Path:
+        """Checkpoint and curve of one row."""
+        return self.out / table_slug(row.table) / row.profile / dataset / f"{row.name}-seed{seed}"
+
+
+@dataclass(frozen=True)
+class TestPairs:
+    """The fixed list of held-out pairs: the same for all rows and seeds."""
+
+    dataset: PairSet
+    indices: list[int]
+
+    @classmethod
+    def of(cls, dataset: PairSet, count: int) -> "TestPairs":
+        """Return ``count`` pairs of a data set, drawn once and for all; all of them where there are fewer."""
+        order = np.random.Generator(np.random.PCG64(TEST_PAIRS_SEED)).permutation(len(dataset))
+        return cls(dataset, sorted(int(index) for index in order[:count]))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Pair:
+        return self.dataset[self.indices[index]]
+
+    def subsets(self) -> dict[str, list[int]]:
+        """Return parts of the list that are reported on their own: name -> places in the list."""
+        held_out = getattr(self.dataset, "held_out", None)
+        if held_out is None:
+            return {}
+        sources = self.dataset.pairs[self.indices, 0]
+        return {"held_out_texture": [place for place, one in enumerate(held_out[sources].tolist()) if one]}
+
+
+def run_row(
+    request: Request, row: str, seed: int = 0, *, reuse: str = "all", record: bool = False, say: Say = print
+) -> Record:
+    """Train, evaluate and record one row, or return the record that is there already.
+
+    Args:
+        request: table, profile, data set, folders, device.
+        row: one of the table's rows.
+        seed: of initial weights and order of pairs; rows that learn nothing have only seed 0.
+        reuse: "all" finished work, the "training" but not the scores, or "nothing".
+        record: write into the project's own ``data/records`` and ``data/weights`` too (for maintainers).
+        say: receives a line for every decision.
+
+    Raises:
+        RequestError, DataError, CheckpointError, NotFinite, Interrupted, MissingWeights: see there.
+    """
+    choose("reuse", reuse, REUSE)
+    one = resolve(request.table, row, request.profile, request.dataset)
+    seed = seed if one.learns else 0
+    label = f"table {one.table}, {one.name}, {request.dataset}, {one.profile}, seed {seed}"
+    folders = Folders(request.out)
+    train_set, test_set = load_splits(one.config, request.dataset, request.root)
+    network = features.load(one.config.losses.features)
+    fingerprint: dict[str, Any] = {
+        "table": one.table,
+        "row": one.name,
+        "dataset": request.dataset,
+        "profile": one.profile,
+        "seed": seed,
+        "dataset_hash": data_hash(train_set, test_set),
+        "config_hash": digest(one.config),
+        "features": {network.name: bare(network.weights_hash)},
+    }
+    if reuse == "all":
+        for folder in (folders.records, paths.records()):
+            found, changes = records.find(fingerprint, folder)
+            if found is not None:
+                aged = (
+                    "" if found.code_hash == records.code_hash() else " (made with other code: --reuse nothing reruns)"
+                )
+                say(f"{label}: reused, recorded {found.started} at commit {found.commit[:8]}{aged}")
+                return found
+            if changes:
+                say(f"{label}: recorded before, but {'; '.join(changes)}: runs again")
+
+    started = records.now()
+    folder = folders.run(one, request.dataset, seed)
+    if reuse == "nothing":
+        shutil.rmtree(folder, ignore_errors=True)
+    provenance = records.provenance()
+    trained = None
+    if one.learns:
+        if isinstance(train_set, data.FashionSet):
+            train_set.prepare()
+        trained = train(
+            one.config,
+            train_set,  # type: ignore[arg-type]  # map-style, not a list
+            seed=seed,
+            folder=folder,
+            dataset_hash=fingerprint["dataset_hash"],
+            device=request.device,
+            name=f"{one.name} seed {seed}",
+        )
+    evaluation, subsets = measure(one, trained, test_set, request.device)
+    tensors = half(trained.generator) if trained else {}
+    finished = Record(
+        **fingerprint,
+        **provenance,
+        metrics=evaluation.metrics,
+        n=evaluation.n,
+        needs=evaluation.needs,
+        subsets=subsets,
+        metric_weights={name: bare(value) for name, value in evaluation.weights.items()},
+        config=to_mapping(one.config),
+        weights_hash=weights_hash(tensors),
+        steps=trained.steps if trained else 0,
+        seconds=round(trained.seconds, 1) if trained else 0.0,
+        peak_memory_mib=round(trained.peak_memory_mib) if trained else 0.0,
+        parameters=models.parameter_count(trained.generator) if trained else 0,
+        flops=models.flops(trained.generator, (one.config.data.size,) * 2) if trained else 0,
+        device=trained.device if trained else describe(torch.device("cpu")),
+        started=started,
+        notes=[*one.notes, *_undefined(evaluation)],
+    )
+    keep(finished, evaluation.per_pair, tensors, folders.records, folders.weights)
+    if record:
+        small = sum(tensor.nbytes for tensor in tensors.values()) < LARGEST
+        keep(finished, evaluation.per_pair, tensors if small else {}, paths.records(), paths.weights())
+    say(f"{label}: done, {finished.seconds:.0f} s of training")
+    return finished
+
+
+def load_splits(config: Config, dataset: str, root: Path | None) -> tuple[PairSet, PairSet]:
+    """Return the training and the test pairs of a config."""
+    size, scale, sigma = config.data.size, config.data.scale, config.data.heatmap_sigma
+    train_set, test_set = (data.load(dataset, split, size, scale, root, sigma=sigma) for split in ("train", "test"))
+    return train_set, test_set  # type: ignore[return-value]  # read-only attributes
+
+
+def measure(
+    row: Row, trained: Trained | None, test_set: PairSet, device: str
+) -> tuple[Evaluation, dict[str, dict[str, float]]]:
+    """Return the scores of a row on the fixed test pairs, and on the subsets that are reported on their own."""
+    pairs = TestPairs.of(test_set, row.config.evaluation.pairs)
+    model: nn.Module | Callable[[Pair], object] = trained.generator if trained else TRIVIAL[row.config.model.kind]
+    with progress(f"{row.name}: evaluate", 0, len(pairs)) as bar:
+        bar.unit = "pair"
+        evaluation = evaluate(
+            model,
+            pairs,
+            device=make_fabric(device, "32-true").device,
+            progress=lambda done, total: bar.update(done - bar.n) and None,
+        )
+    subsets = {}
+    for name, places in pairs.subsets().items():
+        if places:
+            part = evaluation.per_pair.iloc[places].drop(columns=["pair", "identity"])
+            means = {str(metric): float(value) for metric, value in part.mean().items() if np.isfinite(value)}
+            subsets[name] = {"n": len(places)} | means
+    return evaluation, subsets
+
+
+def keep(record: Record, per_pair: pd.DataFrame, tensors: dict, into: Path, weights: Path) -> None:
+    """Write the scores of single pairs, the network of seed 0, and last the record."""
+    name = f"{table_slug(record.table)}.{record.profile}.{record.dataset}.{record.row}.seed{record.seed}.csv"
+    records.write_whole(into / "pairs" / name, per_pair.to_csv(index=False, float_format="%.5g").encode())
+    if tensors and record.seed == 0:
+        export(tensors, record, weights)
+    records.append(record, into)
+
+
+def data_hash(train_set: PairSet, test_set: PairSet) -> str:
+    """Return one hash for both splits."""
+    return hashlib.sha256(f"{train_set.hash} {test_set.hash}".encode()).hexdigest()
+
+
+def bare(value: str) -> str:
+    """Return a hash without the name of its algorithm."""
+    return value.removeprefix("sha256:")
+
+
+def _undefined(evaluation: Evaluation) -> list[str]:
+    return [
+        f"{name}: defined for {count} of {evaluation.n} pairs"
+        for name, count in evaluation.defined.items()
+        if count < evaluation.n
+    ]
