@@ -1,11 +1,12 @@
 """Pairs, joints and heat maps, the procedural studio, readers of the real layouts."""
 
 from repro.data.annotations import read_annotations
+from repro.data.augmentation import augment_market
 from repro.data.export import export_deepfashion
 from repro.data.joints import JOINTS, LIMBS, MIRROR, heatmaps, is_missing, mirror_joints, scale_joints
 from repro.data.layouts import flatten_name
 from repro.data.pair import Pair, stack_pairs
-from repro.data.photographs import astronaut
+from repro.data.photographs import astronaut, read_photographs
 from repro.data.problems import DataError
 from repro.data.real import RealPairs, check
 from repro.data.sets import NAMES, PairSet, load, prepare
@@ -22,6 +23,7 @@ __all__ = [
     "PairSet",
     "RealPairs",
     "astronaut",
+    "augment_market",
     "check",
     "export_deepfashion",
     "flatten_name",
@@ -31,6 +33,7 @@ __all__ = [
     "mirror_joints",
     "prepare",
     "read_annotations",
+    "read_photographs",
     "scale_joints",
     "stack_pairs",
 ]

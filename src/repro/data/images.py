@@ -28,7 +28,8 @@ def read_image(path: str | Path, size: tuple[int, int] | None = None) -> Tensor:
     """
     try:
         with Image.open(path) as file:
-            image = file.convert("RGB")
+            # By way of RGBA, because a palette may hold transparent colours.
+            image = (file.convert("RGBA") if file.mode == "P" else file).convert("RGB")
     except FileNotFoundError:
         raise FileNotFoundError(f"no image {path}") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:

@@ -27,7 +27,7 @@ class Cache:
     """The rendered views of ``count`` people in ``folder``.
 
     Args:
-        folder: named after everything that decides the content (see :func:`repro.data.studio.fashion.cache_folder`).
+        folder: named after everything that decides the content (set, split, size, scale, generator).
         count: number of people.
         make: person -> arrays with the person's views along the first axis; called when a person is not there yet.
     """

@@ -9,6 +9,7 @@ import tempfile
 import time
 from functools import lru_cache
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -212,7 +213,8 @@ class FashionSet:
 
     def _start(self) -> None:
         height, width = self.size
-        folder = f"{self.name}-{self.split}-{height}x{width}-{self.scale}-v{GENERATOR_VERSION}-{self.hash[7:19]}"
+        key = f"v{GENERATOR_VERSION}-{self.hash[7:15]}-{_source_digest()[:8]}"
+        folder = f"{self.name}-{self.split}-{height}x{width}-{self.scale}-{key}"
         self._cache = Cache(paths.cache() / "studio" / folder, self.people, self._draw)
         self._shot = lru_cache(64)(self._take)
         self._buffer = lru_cache(64)(self._look)
@@ -287,6 +289,13 @@ def work() -> None:
     for person in range(share, dataset.people, workers):
         if person in set(dataset._cache.missing()):
             dataset._cache.make(person)
+
+
+@lru_cache(1)
+def _source_digest() -> str:
+    """Return a digest of the studio's source: pictures of other code are never taken from the cache."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _detail(size: tuple[int, int]) -> str:
