@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from repro.data.joints import JOINTS
-from repro.models import GFLA
+from repro.models import GFLA, LocalAttention
 from repro.models.gfla import Output
 from repro.ops import attend
 from repro.pages.figures import show_image
@@ -39,8 +39,11 @@ def reading_weights(model: GFLA, output: Output, layer: int, row: int, column: i
         (h, w), not negative, sum 1.
     """
     source, target, flow = output.attention_inputs[layer]
+    attention = model.attention(layer)
+    if not isinstance(attention, LocalAttention):
+        raise TypeError(f"expected a network with local attention, got {type(attention).__name__}: it has no kernels")
     with torch.no_grad():
-        kernels = model.attention(layer).coefficients(source, target, flow)
+        kernels = attention.coefficients(source, target, flow)
     # Attending is linear in the source, so the gradient of one pixel is the weight of every source position.
     ones = torch.ones_like(source[:, :1], requires_grad=True)
     pixel = attend(ones, flow, kernels, mean=False)[0, 0, row, column]

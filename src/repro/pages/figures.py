@@ -132,14 +132,14 @@ def draw_skeleton(axes: Axes, joints: Tensor, *, colour: str = "#0072B2", number
         numbers: write each joint's index beside it.
     """
     places = joints.detach().cpu().numpy()
-    seen = (places >= 0).all(-1)
+    seen = np.all(places >= 0, axis=-1)
     for a, b in LIMBS:
         if seen[a] and seen[b]:
             axes.plot(places[[a, b], 1], places[[a, b], 0], color=colour, linewidth=1.5, solid_capstyle="round")
     axes.plot(places[seen, 1], places[seen, 0], "o", color=colour, markersize=3, markeredgecolor="white", mew=0.5)
     if numbers:
         for k in np.flatnonzero(seen):
-            axes.annotate(str(k), places[k, ::-1], xytext=(3, -2), textcoords="offset points", fontsize=6)
+            axes.annotate(str(k), (places[k, 1], places[k, 0]), xytext=(3, -2), textcoords="offset points", fontsize=6)
 
 
 def pose_picture(heatmaps: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repro import records
+from repro.experiments import deviations, resolve
 from repro.metrics.comparison import Interval, paired_t_interval, verdict
 from repro.records import Record
 
@@ -175,6 +176,35 @@ def claims(found: Sequence[Record], wanted: Sequence[Claim] = TABLE_2_CLAIMS) ->
     return pd.DataFrame(lines)
 
 
+def sentence_on_bi_sample(found: Sequence[Record], metrics: Sequence[str] = ("fd_procnet", "l1_person")) -> str:
+    """Return in words whether local attention beats bilinear sampling here, as the paper's Table II says."""
+    words = []
+    for metric in metrics:
+        label, sign, digits = METRICS[metric]
+        interval = difference(found, "full", "bi_sample", metric)
+        how = "better" if interval.mean * sign > 0 else "worse"
+        settled = {"confirmed": "the interval excludes zero", "contradicted": "the interval excludes zero"}
+        says = settled.get(verdict(interval, sign), "not settled with these seeds")
+        words.append(f"In {label}, Full is {how} than Bi-Sample by {abs(interval.mean):.{digits}f} ({says}).")
+    return "\n".join(words)
+
+
+def differs_from_the_recipe(found: Sequence[Record]) -> pd.DataFrame:
+    """Return where the runs differ from the authors' recipe, setting by setting, with the reason."""
+    rows = [resolve(record.table, record.row, record.profile, record.dataset) for record in found]
+    listed = {one.setting: one for row in rows for one in deviations(row.config)}
+    lines = [
+        {"setting": one.setting, "authors": one.authors, "here": one.ours, "why": one.why} for one in listed.values()
+    ]
+    return pd.DataFrame(lines)
+
+
+def missing_files(found: Sequence[Record]) -> pd.DataFrame:
+    """Return the scores that wait for a network file which the machine of the run did not have."""
+    needs = {metric: need for record in found for metric, need in record.needs.items()}
+    return pd.DataFrame([{"score": metric, "needs": need} for metric, need in needs.items()])
+
+
 def provenance(found: Sequence[Record]) -> pd.DataFrame:
     """Return one line per record: seed, when, commit, data, hardware and the hash that finds it."""
     labels = labels_of(found)
@@ -196,9 +226,8 @@ def provenance(found: Sequence[Record]) -> pd.DataFrame:
 
 
 def labels_of(found: Sequence[Record]) -> Mapping[str, str]:
-    """Return row key -> the paper's name for it."""
-    rows = records.published(found[0].table)["rows"]
-    return {record.row: rows[record.row]["label"] if record.row in rows else record.row for record in found}
+    """Return row key -> its title."""
+    return {record.row: resolve(record.table, record.row, record.profile).title for record in found}
 
 
 def order(found: Sequence[Record]) -> list[str]:
