@@ -22,6 +22,7 @@ from sphinx.util.nodes import make_refnode
 logger = logging.getLogger(__name__)
 
 PAPER_LABEL = re.compile(r"eq-(\d+[a-z]?)")
+LAST = 26  # the paper's last number
 INDEX = "book/equations"  # the page with one line per equation, anchors `index-eq-N`
 INLINE_SIZE, DISPLAY_SIZE = (
     17.0,
@@ -40,9 +41,11 @@ class PaperMathDomain(MathDomain):
     def resolve_xref(self, env, fromdocname, builder, typ, target, node, contnode):
         """Link to the equation, or, where no page shows it yet, to its line in the index."""
         number = paper_number(target)
-        if target in self.equations or not number or INDEX not in env.found_docs:
+        in_paper = number.isdigit() and 1 <= int(number) <= LAST
+        if target in self.equations or not in_paper or INDEX not in env.found_docs:
             return super().resolve_xref(env, fromdocname, builder, typ, target, node, contnode)
-        return make_refnode(builder, fromdocname, INDEX, f"index-{target}", nodes.Text(f"({number})"))
+        title = (env.config.math_eqref_format or "({number})").format(number=number)
+        return make_refnode(builder, fromdocname, INDEX, f"index-{target}", nodes.Text(title))
 
 
 def paper_number(label: str) -> str:

@@ -1,4 +1,4 @@
-"""Sphinx extension: leave out the automatic "Alias for field number 0" of named tuples; their class lists the fields."""
+"""Sphinx extension: leave out the automatic "Alias for field number 0" of named tuples; the class lists its fields."""
 
 from sphinx.application import Sphinx
 
