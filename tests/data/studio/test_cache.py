@@ -58,6 +58,15 @@ def test_the_whole_is_the_stack_of_all_people_and_memory_mapped(tmp_path):
     assert len(make.calls) == PEOPLE
 
 
+def test_the_last_person_completes_the_set(tmp_path):
+    cache = Cache(tmp_path, PEOPLE, draw)
+    for index in range(PEOPLE):
+        cache.person(index)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["arrays.json", "images.npy", "joints.npy"]
+    assert isinstance(cache.person(0)["images"], np.memmap)
+    assert np.array_equal(cache.person(4)["joints"], draw(4)["joints"])
+
+
 @pytest.mark.parametrize("keep", [0.5, 0.99, 0.0])
 def test_a_truncated_array_is_said_and_made_again(tmp_path, keep):
     Cache(tmp_path, PEOPLE, draw).whole()

@@ -40,12 +40,15 @@ class Cache:
     def person(self, index: int) -> Arrays:
         """Return the arrays (views, ...) of one person, made now if need be."""
         whole = self._open()
-        if whole is not None:
-            return {name: array[index] for name, array in whole.items()}
-        if index not in self._recent:
-            self._recent[index] = self._read(index) or self.make(index)
+        if whole is None and index not in self._recent:
+            arrays = self._read(index) or self.make(index)
+            # The last one completes the set: from now on it is memory-mapped.
+            whole = None if self.missing() else self.whole()
+            self._recent[index] = arrays
             while len(self._recent) > _RECENT:
                 self._recent.popitem(last=False)
+        if whole is not None:
+            return {name: array[index] for name, array in whole.items()}
         self._recent.move_to_end(index)
         return self._recent[index]
 
