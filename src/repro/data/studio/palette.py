@@ -11,7 +11,7 @@ Colour = NDArray[np.float32]
 # Ranges of lightness and chroma of a garment's ground colour. Dark grounds are rare and always get a light figure,
 # since at 64 pixels a dark pattern on dark cloth is lost.
 STYLES = {
-    "vivid": ((0.60, 0.78), (0.13, 0.21)),
+    "vivid": ((0.64, 0.78), (0.13, 0.21)),
     "pastel": ((0.80, 0.90), (0.05, 0.10)),
     "deep": ((0.40, 0.50), (0.08, 0.15)),
     "light": ((0.86, 0.94), (0.00, 0.025)),
@@ -42,29 +42,40 @@ def oklch(lightness: float, chroma: float, hue: float) -> Colour:
         chroma: distance from grey; 0.2 is vivid.
         hue: angle in degrees (about 30 red, 90 yellow, 145 green, 250 blue, 330 magenta).
     """
-    angle = np.deg2rad(hue)
-    for _ in range(24):
-        a, b = chroma * np.cos(angle), chroma * np.sin(angle)
-        cone = (
-            lightness
-            + np.array([[0.3963377774, 0.2158037573], [-0.1055613458, -0.0638541728], [-0.0894841775, -1.2914855480]])
-            @ (a, b)
-        ) ** 3
-        linear = _LMS_TO_RGB @ cone
-        if linear.min() > -1e-4 and linear.max() < 1 + 1e-4:
-            break
-        chroma *= 0.9
+    linear = _linear_rgb(lightness, chroma, hue)
+    if _outside(linear):
+        within, beyond = 0.0, chroma
+        for _ in range(12):
+            middle = (within + beyond) / 2
+            if _outside(_linear_rgb(lightness, middle, hue)):
+                beyond = middle
+            else:
+                within = middle
+        linear = _linear_rgb(lightness, within, hue)
     linear = linear.clip(0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
-_LMS_TO_RGB = np.array(
+# OKLab (Ottosson 2020): a, b -> cube roots of the cone responses; cone responses -> linear sRGB.
+_AB_TO_CONES = np.array([[0.3963377774, 0.2158037573], [-0.1055613458, -0.0638541728], [-0.0894841775, -1.2914855480]])
+_CONES_TO_RGB = np.array(
     [
         [4.0767416621, -3.3077115913, 0.2309699292],
         [-1.2684380046, 2.6097574011, -0.3413193965],
         [-0.0041960863, -0.7034186147, 1.7076147010],
     ]
 )
+
+
+def _linear_rgb(lightness: float, chroma: float, hue: float) -> NDArray[np.float64]:
+    angle = np.deg2rad(hue)
+    a, b = chroma * np.cos(angle), chroma * np.sin(angle)
+    cones = (lightness + (_AB_TO_CONES * (a, b)).sum(1)) ** 3
+    return (_CONES_TO_RGB * cones).sum(1)
+
+
+def _outside(linear: NDArray[np.float64]) -> bool:
+    return bool(linear.min() < -1e-4 or linear.max() > 1 + 1e-4)
 
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)

@@ -96,11 +96,13 @@ class Wardrobe:
         materials: by the mesh's material names; only what the person has.
         body: skin, lips, hair, brows, iris.
         face_style: keyword arguments of :class:`~repro.data.studio.face_paint.Face`.
+        wrinkles: slopes of the cloth, see :func:`wrinkle_tile`.
     """
 
     materials: dict[str, Material]
     body: BodyColours
     face_style: dict[str, float]
+    wrinkles: NDArray[np.float32] = field(default_factory=lambda: wrinkle_tile())
 
     @classmethod
     def for_identity(cls, identity: Identity, tile_size: int = 256) -> "Wardrobe":
@@ -155,10 +157,10 @@ class Wardrobe:
         """All tiles: materials in order, then the decals in order of their materials, then the wrinkles."""
         tiles = [material.tile.picture for material in self.materials.values()]
         tiles += [decal.picture for material in self.materials.values() for decal in material.decals]
-        return Atlas.build([*tiles, wrinkles()])
+        return Atlas.build([*tiles, self.wrinkles])
 
     def mirrored(self) -> "Wardrobe":
-        """Return the wardrobe seen in a mirror (x -> -x); cloth follows the mesh's mirrored texture coordinates."""
+        """Return the wardrobe seen in a mirror (x -> -x), for a mirrored mesh, whose texture coordinate u is -u."""
         flip = np.array([-1, 1, 1], np.float32)
 
         def mirror(decal: Decal) -> Decal:
@@ -166,14 +168,19 @@ class Wardrobe:
             return replace(decal, **axes)
 
         materials = {
-            name: replace(material, decals=tuple(mirror(decal) for decal in material.decals))
+            name: replace(
+                material,
+                tile=replace(material.tile, picture=material.tile.picture[:, ::-1]),
+                decals=tuple(mirror(decal) for decal in material.decals),
+            )
             for name, material in self.materials.items()
         }
-        return replace(self, materials=materials)
+        slopes = self.wrinkles[:, ::-1] * np.array([-1, 1, 1, 1], np.float32)
+        return replace(self, materials=materials, wrinkles=slopes)
 
 
 @lru_cache(maxsize=1)
-def wrinkles(size: int = 128) -> NDArray[np.float32]:
+def wrinkle_tile(size: int = 128) -> NDArray[np.float32]:
     """Return the slopes of wrinkled cloth as a periodic tile (size, size, 4): du, dv, two unused channels.
 
     The height field has a 1/f^4 spectrum: with less weight on long waves cloth looks like crumpled paper.
