@@ -7,13 +7,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from repro.checks import require_choice
 from repro.data.annotations import HEADER
 from repro.data.images import write_image
 from repro.data.joints import MISSING, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS
+from repro.data.progress import progress_bar
 
 
 class Views(Protocol):
@@ -57,8 +57,10 @@ def export_deepfashion(dataset: Views, folder: str | Path, format: str = "jpg") 
     # Images under a temporary name, lists after them: an interrupted export is not taken for a whole one.
     growing = folder / f".{split}.part"
     growing.mkdir(parents=True, exist_ok=True)
-    for name, image in zip(tqdm(names, desc=f"writing {split}", unit="image", disable=None), dataset.images):
-        write_image(growing / name, torch.from_numpy(np.array(image)))
+    with progress_bar(f"writing {split}", len(names), "image") as bar:
+        for name, image in zip(names, dataset.images):
+            write_image(growing / name, torch.from_numpy(np.array(image)))
+            bar.update()
     rows = [f"{name}: {points[:, 0].tolist()}: {points[:, 1].tolist()}" for name, points in zip(names, joints)]
     pairs = [f"{names[source]},{names[target]}" for source, target in dataset.pairs.tolist()]
     spelling = layout.spellings[0]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from repro.checks import require_choice
 from repro.data.annotations import require_inside, scan_annotations
@@ -18,6 +17,7 @@ from repro.data.joints import SIGMA, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS, SPLITS, Layout, read_exclusions, scan_pairs
 from repro.data.pair import Pair
 from repro.data.problems import DataError, Problem, describe
+from repro.data.progress import progress_bar
 
 
 class RealPairs:
@@ -187,12 +187,14 @@ def _images(folder: Path, used: list[str], decode: bool) -> list[Problem]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}: expected the images there")
     problems = []
-    for image in tqdm(used, desc=f"decoding {folder.name}", unit="image") if decode else used:
-        path = folder / image
-        if not path.is_file():
-            problems.append(Problem("missing image", f"image {image}", f"{folder.name}/{image}", "no such file"))
-        elif (what := damage(path, decode)) is not None:
-            problems.append(Problem("damaged image", f"image {image}", f"{folder.name}/{image}", what))
+    with progress_bar(f"looking at images of {folder.name}", len(used), "image") as bar:
+        for image in used:
+            path = folder / image
+            if not path.is_file():
+                problems.append(Problem("missing image", f"image {image}", f"{folder.name}/{image}", "no such file"))
+            elif (what := damage(path, decode)) is not None:
+                problems.append(Problem("damaged image", f"image {image}", f"{folder.name}/{image}", what))
+            bar.update()
     return problems
 
 

@@ -21,6 +21,7 @@ from repro import paths
 from repro.checks import require_choice
 from repro.data.joints import MISSING, SIGMA
 from repro.data.pair import Pair
+from repro.data.progress import progress_bar
 from repro.data.studio import camera as photographer
 from repro.data.studio import wardrobe as clothes
 from repro.data.studio.backdrop import Backdrop
@@ -149,9 +150,7 @@ class FashionSet:
         missing = self._cache.missing()
         if missing:
             label = f"rendering fashion {self.split} {self.size[0]}x{self.size[1]}"
-            pause = 0.5 if sys.stderr.isatty() else 10.0
-            done = self.people - len(missing)
-            with tqdm(total=self.people, initial=done, desc=label, unit="person", mininterval=pause) as bar:
+            with progress_bar(label, self.people, "person", done=self.people - len(missing)) as bar:
                 if workers > 1 and len(missing) > 4 * workers:
                     self._render_apart(workers, bar)
                 else:
