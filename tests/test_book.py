@@ -12,7 +12,7 @@ import yaml
 from repro.pages import api_pages, build
 
 ROOT = Path(__file__).resolve().parents[1]
-GENERATED = {"book/status", "book/equations", *(f"book/api/{room}" for room in api_pages.ROOMS)}
+GENERATED = {"book/status", "book/equations", "book/deviations", *(f"book/api/{room}" for room in api_pages.ROOMS)}
 
 
 def load_extension():

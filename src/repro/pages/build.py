@@ -22,7 +22,7 @@ from pathlib import Path
 import nbformat
 
 from repro import paths
-from repro.pages import api_pages, equation_index, execution, html_check, status
+from repro.pages import api_pages, deviations, equation_index, execution, html_check, status
 from repro.pages.execution import Job
 
 # What is copied as it stands; notebooks go through `execution` or are copied with their committed outputs.
@@ -97,6 +97,7 @@ def assemble(target: Path, copies: dict[Path, Path], status_page: str) -> None:
         wanted[page.relative_to(root)] = stand_in.read_bytes()
     wanted[Path("book/status.md")] = status_page.encode()
     wanted[Path("book/equations.md")] = equation_index.page().encode()
+    wanted[Path("book/deviations.md")] = deviations.page().encode()
     wanted |= {Path(f"book/api/{room}.md"): api_pages.page(room).encode() for room in api_pages.ROOMS}
     for old in [p for p in target.rglob("*") if p.is_file()]:
         if old.relative_to(target) not in wanted:
