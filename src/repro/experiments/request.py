@@ -1,7 +1,7 @@
 """What a person asks for, as text from a command line or a notebook's parameters: checked before anything starts."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,9 +89,11 @@ def request(
     )
 
 
-def words(text: str | int | Iterable[object]) -> list[str]:
+def words(text: object) -> list[str]:
     """Return the items of comma-separated text (or of a list) without blanks."""
-    items: Sequence[object] = text.split(",") if isinstance(text, str) else [text] if isinstance(text, int) else [*text]
+    if isinstance(text, str):
+        text = text.split(",")
+    items = text if isinstance(text, Iterable) else [text]  # papermill makes a number of a single seed
     return [str(item).strip() for item in items if str(item).strip()]
 
 
@@ -100,7 +102,7 @@ def choose(what: str, value: str, choices: Iterable[str]) -> str:
     known = list(choices)
     if value in known:
         return value
-    near = difflib.get_close_matches(str(value), known, n=1)
+    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise RequestError(f"unknown {what} {value!r}: {hint}choose from {', '.join(known)}")
 

@@ -51,14 +51,14 @@ class Folders:
 
 
 @dataclass(frozen=True)
-class TestPairs:
+class HeldOutPairs:
     """The fixed list of held-out pairs: the same for all rows and seeds."""
 
     dataset: PairSet
     indices: list[int]
 
     @classmethod
-    def of(cls, dataset: PairSet, count: int) -> "TestPairs":
+    def of(cls, dataset: PairSet, count: int) -> "HeldOutPairs":
         """Return ``count`` pairs of a data set, drawn once and for all; all of them where there are fewer."""
         order = np.random.Generator(np.random.PCG64(TEST_PAIRS_SEED)).permutation(len(dataset))
         return cls(dataset, sorted(int(index) for index in order[:count]))
@@ -181,7 +181,7 @@ def measure(
     row: Row, trained: Trained | None, test_set: PairSet, device: str
 ) -> tuple[Evaluation, dict[str, dict[str, float]]]:
     """Return the scores of a row on the fixed test pairs, and on the subsets that are reported on their own."""
-    pairs = TestPairs.of(test_set, row.config.evaluation.pairs)
+    pairs = HeldOutPairs.of(test_set, row.config.evaluation.pairs)
     model: nn.Module | Callable[[Pair], object] = trained.generator if trained else TRIVIAL[row.config.model.kind]
     with progress(f"{row.name}: evaluate", 0, len(pairs)) as bar:
         bar.unit = "pair"

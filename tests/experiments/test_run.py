@@ -1,0 +1,106 @@
+"""A row from data to record, its reuse, and the network that it leaves."""
+
+import pytest
+import torch
+
+from repro import experiments, paths, records
+from repro.experiments import Folders, HeldOutPairs, load_recorded_model, request, run_row, run_table, weights
+from repro.experiments.run import load_splits
+from repro.training import build_generator, checkpoint
+
+pytestmark = pytest.mark.slow
+
+
+def wish(house, **changes):
+    return request("II", "smoke", **({"rows": "full", "device": "cpu", "out": house / "out"} | changes))
+
+
+def test_a_row_is_trained_measured_recorded_and_reused(house, capsys):
+    one = wish(house)
+    first = run_row(one, "full")
+    assert first.steps == 3
+    assert first.n == 3
+    assert {"l1_person", "epe_visible_px", "visibility_f1", "fd_procnet", "ssim_skimage_gaussian_person"} <= set(
+        first.metrics
+    )
+    assert "needs file" in first.needs["lpips_alex"]
+    assert first.parameters > 0 < first.flops
+    assert records.read("II", "smoke", one.out / "records") == [first]
+    assert (one.out / "records" / "pairs" / "table_2.smoke.fashion.full.seed0.csv").read_text().count("\n") == 4
+    assert not paths.records().exists()  # a user's run leaves the project's own records alone
+    capsys.readouterr()
+
+    assert run_row(one, "full") == first
+    assert "reused, recorded" in capsys.readouterr().out
+
+    anew = run_row(one, "full", reuse="training")
+    assert (anew.weights_hash, anew.metrics) == (first.weights_hash, first.metrics)
+    again = run_row(one, "full", reuse="nothing")
+    assert (again.weights_hash, again.metrics) == (first.weights_hash, first.metrics)  # bit for bit, same machine
+
+    # The network that ships is the trained one, to half precision.
+    model = load_recorded_model(first, one.out / "weights")
+    trained, _ = checkpoint.load(Folders(one.out).run(experiments.resolve("II", "full", "smoke"), "fashion", 0))
+    name, value = next(iter(model.state_dict().items()))
+    assert torch.equal(value, trained[f"generator/{name}"].half().float())
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_changed_setting_runs_again_and_says_what_changed(house, monkeypatch, capsys):
+    one = wish(house, rows="baseline")
+    run_row(one, "baseline")
+    resolve = experiments.run.resolve
+    monkeypatch.setattr(
+        experiments.run,
+        "resolve",
+        lambda *names: resolve(*names, changes={**resolve.keywords["changes"], "joint.steps": 1}),
+    )
+    with pytest.raises(ValueError, match=r"config\.joint\.steps: checkpoint 2, now 1"):
+        run_row(one, "baseline")
+    assert "config_hash: recorded" in capsys.readouterr().out
+
+
+def test_maintainers_record_into_the_project(house):
+    done = run_row(wish(house, rows="baseline"), "baseline", record=True)
+    assert run_table(request("II")) == [done]
+    assert [path.name for path in weights.exported() if "baseline" in path.name] == [
+        f"table_2-baseline-fashion-smoke-seed0-{done.weights_hash[:12]}.safetensors"
+    ]
+    assert isinstance(load_recorded_model(done), torch.nn.Module)
+
+
+def test_a_missing_or_foreign_network_file_is_named(house):
+    done = run_row(wish(house, rows="baseline"), "baseline")
+    with pytest.raises(FileNotFoundError, match=r"networks of seed 0 ship; train others with `repro table II"):
+        load_recorded_model(done, house / "nowhere")
+    path = next((house / "out" / "weights").glob("*.safetensors"))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="does not hold the record's weights"):
+        load_recorded_model(done, house / "out" / "weights")
+    path.write_bytes(content[:100])
+    with pytest.raises(ValueError, match="is damaged"):
+        load_recorded_model(done, house / "out" / "weights")
+
+
+def test_rows_that_learn_nothing_are_measured_on_the_same_pairs(house):
+    found = run_table(wish(house, rows="copy_source,bone_warp", seeds="0,1"))
+    assert [(one.row, one.seed, one.steps) for one in found] == [("copy_source", 0, 0), ("bone_warp", 0, 0)]
+    assert found[1].metrics["epe_visible_px"] < found[0].metrics["epe_visible_px"]
+
+
+def test_the_test_pairs_are_fixed(house):
+    _, test_set = load_splits(experiments.resolve("II", "full", "smoke").config, "fashion", None)
+    few, more = HeldOutPairs.of(test_set, 5), HeldOutPairs.of(test_set, 9)
+    assert set(few.indices) < set(more.indices)
+    assert len(HeldOutPairs.of(test_set, 10**6)) == len(test_set)
+    held_out = test_set.held_out[test_set.pairs[more.indices, 0]]
+    assert more.subsets()["held_out_texture"] == torch.nonzero(held_out).flatten().tolist()
+
+
+def test_equal_seeds_share_weights_across_rows():
+    full, local = (
+        build_generator(experiments.resolve("II", row, "laptop").config.model, 3) for row in ("full", "local_attn")
+    )
+    assert all(torch.equal(a, b) for a, b in zip(full.state_dict().values(), local.state_dict().values(), strict=True))
