@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from repro.data.studio.raster import NEAR, SUBPIXEL, Fragments, facing, snap, weighted_corners
+from repro.data.studio.raster import NEAR, SUBPIXEL, Fragments, facing, rasterize, snap, weighted_corners
 from repro.data.studio.shot import Shot, shoot
 
 OVERSAMPLING = 2
@@ -20,6 +20,9 @@ STRETCH = 4.0
 @dataclass(frozen=True)
 class SourceBuffer:
     """What a source sees at twice its image's resolution: made once, used for all its targets and sizes.
+
+    Entry (i, j) looks through the image's point x = (j + 1) / 2, y = (i + 1) / 2: the centres of the image's pixels,
+    and of the cells of its feature maps, are among them, so that no pixel hides from itself at a silhouette.
 
     Attributes:
         shot: the source.
@@ -40,10 +43,11 @@ def source_buffer(shot: Shot) -> SourceBuffer:
 def source_buffers(shots: Sequence[Shot]) -> list[SourceBuffer]:
     """Return the buffers of several shots of one size, rasterised together."""
     height, width = (OVERSAMPLING * size for size in _common_size(shots))
-    seen = shoot(shots, height, width)
-    return [
-        SourceBuffer(shot, seen.face[index], snap(shot.screen((height, width)))) for index, shot in enumerate(shots)
-    ]
+    shift = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
+    screens = [shot.screen((height, width)) - shift for shot in shots]
+    faces, two_sided = [shot.faces for shot in shots], [shot.two_sided for shot in shots]
+    seen = rasterize(screens, faces, height, width, two_sided=two_sided)
+    return [SourceBuffer(shot, face, snap(screen)) for shot, face, screen in zip(shots, seen.face, screens)]
 
 
 def correspondence(
@@ -116,9 +120,9 @@ def _match(
     # (a) inside the source image, in front of its camera
     visible = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (z > NEAR)
 
-    # (b) the nearest surface at exactly this point of the source: the plane of the face that its pixel shows
+    # (b) the surface that the source sees there: the plane of the face of the nearest entry, at exactly this point
     buffer_height, buffer_width = buffer.face.shape
-    bx, by = x * (buffer_width / width), y * (buffer_height / height)
+    bx, by = x * (buffer_width / width) - 0.5, y * (buffer_height / height) - 0.5
     column = bx.floor().clamp(0, buffer_width - 1).to(torch.int64)
     line = by.floor().clamp(0, buffer_height - 1).to(torch.int64)
     front = buffer.face[line, column]
