@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from repro import experiments, paths, records
-from repro.experiments import Folders, HeldOutPairs, load_recorded_model, request, run_row, run_table, weights
+from repro.experiments import Folders, TestPairs, load_recorded_model, request, run_row, run_table, weights
 from repro.experiments.run import load_splits
 from repro.training import build_generator, checkpoint
 
@@ -92,9 +92,9 @@ def test_rows_that_learn_nothing_are_measured_on_the_same_pairs(house):
 
 def test_the_test_pairs_are_fixed(house):
     _, test_set = load_splits(experiments.resolve("II", "full", "smoke").config, "fashion", None)
-    few, more = HeldOutPairs.of(test_set, 5), HeldOutPairs.of(test_set, 9)
+    few, more = TestPairs.of(test_set, 5), TestPairs.of(test_set, 9)
     assert set(few.indices) < set(more.indices)
-    assert len(HeldOutPairs.of(test_set, 10**6)) == len(test_set)
+    assert len(TestPairs.of(test_set, 10**6)) == len(test_set)
     held_out = test_set.held_out[test_set.pairs[more.indices, 0]]
     assert more.subsets()["held_out_texture"] == torch.nonzero(held_out).flatten().tolist()
 

@@ -78,7 +78,7 @@ def evaluate(options: Namespace) -> None:
     generator.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     device = training.host.make_fabric(options.device, "32-true").device
     _, test_set = run.load_splits(config, options.dataset, Path(options.root) if options.root else None)
-    pairs = run.HeldOutPairs.of(test_set, options.pairs or config.evaluation.pairs)
+    pairs = run.TestPairs.of(test_set, options.pairs or config.evaluation.pairs)
     scores = score(generator.to(device), pairs, device=device)
     place = rest["position"]
     print(

@@ -2,7 +2,7 @@
 
 from repro.experiments.request import Request, RequestError, request
 from repro.experiments.rows import PROFILES, TABLES, Deviation, Row, deviations, resolve
-from repro.experiments.run import Folders, HeldOutPairs, run_row
+from repro.experiments.run import Folders, TestPairs, run_row
 from repro.experiments.table import recorded, run_table
 from repro.experiments.weights import exported, load_recorded_model
 
@@ -11,10 +11,10 @@ __all__ = [
     "TABLES",
     "Deviation",
     "Folders",
-    "HeldOutPairs",
     "Request",
     "RequestError",
     "Row",
+    "TestPairs",
     "deviations",
     "exported",
     "load_recorded_model",

@@ -5,12 +5,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from repro import data, features, models, paths, records
 from repro.config import Config, digest, to_mapping
@@ -21,7 +21,7 @@ from repro.experiments.rows import Row, resolve
 from repro.experiments.weights import LARGEST, export, half, weights_hash
 from repro.metrics import TRIVIAL, Evaluation, evaluate
 from repro.records import Record, table_slug
-from repro.training import Trained, train
+from repro.training import Trained, curves, train
 from repro.training.host import describe, make_fabric, progress
 
 REUSE = ("all", "training", "nothing")
@@ -51,14 +51,16 @@ class Folders:
 
 
 @dataclass(frozen=True)
-class HeldOutPairs:
+class TestPairs:
     """The fixed list of held-out pairs: the same for all rows and seeds."""
+
+    __test__: ClassVar[bool] = False  # no test class, whatever pytest thinks of its name
 
     dataset: PairSet
     indices: list[int]
 
     @classmethod
-    def of(cls, dataset: PairSet, count: int) -> "HeldOutPairs":
+    def of(cls, dataset: PairSet, count: int) -> "TestPairs":
         """Return ``count`` pairs of a data set, drawn once and for all; all of them where there are fewer."""
         order = np.random.Generator(np.random.PCG64(TEST_PAIRS_SEED)).permutation(len(dataset))
         return cls(dataset, sorted(int(index) for index in order[:count]))
@@ -162,10 +164,11 @@ def run_row(
         started=started,
         notes=[*one.notes, *_undefined(evaluation)],
     )
-    keep(finished, evaluation.per_pair, tensors, folders.records, folders.weights)
+    curve = (folder / curves.NAME).read_bytes() if trained else b""
+    keep(finished, evaluation.per_pair, curve, tensors, folders.records, folders.weights)
     if record:
         small = sum(tensor.nbytes for tensor in tensors.values()) < LARGEST
-        keep(finished, evaluation.per_pair, tensors if small else {}, paths.records(), paths.weights())
+        keep(finished, evaluation.per_pair, curve, tensors if small else {}, paths.records(), paths.weights())
     say(f"{label}: done, {finished.seconds:.0f} s of training")
     return finished
 
@@ -181,7 +184,7 @@ def measure(
     row: Row, trained: Trained | None, test_set: PairSet, device: str
 ) -> tuple[Evaluation, dict[str, dict[str, float]]]:
     """Return the scores of a row on the fixed test pairs, and on the subsets that are reported on their own."""
-    pairs = HeldOutPairs.of(test_set, row.config.evaluation.pairs)
+    pairs = TestPairs.of(test_set, row.config.evaluation.pairs)
     model: nn.Module | Callable[[Pair], object] = trained.generator if trained else TRIVIAL[row.config.model.kind]
     with progress(f"{row.name}: evaluate", 0, len(pairs)) as bar:
         bar.unit = "pair"
@@ -200,13 +203,26 @@ def measure(
     return evaluation, subsets
 
 
-def keep(record: Record, per_pair: pd.DataFrame, tensors: dict, into: Path, weights: Path) -> None:
-    """Write the scores of single pairs, the network of seed 0, and last the record."""
-    name = f"{table_slug(record.table)}.{record.profile}.{record.dataset}.{record.row}.seed{record.seed}.csv"
-    records.write_whole(into / "pairs" / name, per_pair.to_csv(index=False, float_format="%.5g").encode())
-    if tensors and record.seed == 0:
+def keep(
+    record: Record, per_pair: pd.DataFrame, curve: bytes, tensors: dict[str, Tensor], into: Path, weights: Path
+) -> None:
+    """Write the scores of single pairs; of seed 0 also losses over steps and network; and last the record."""
+    records.write_whole(pairs_file(record, into), per_pair.to_csv(index=False, float_format="%.5g").encode())
+    if record.seed == 0 and curve:
+        records.write_whole(curve_file(record, into), curve)
+    if record.seed == 0 and tensors:
         export(tensors, record, weights)
     records.append(record, into)
+
+
+def pairs_file(record: Record, folder: Path | None = None) -> Path:
+    """Return where the scores of single pairs lie, beside the records in ``folder`` (default: the project's own)."""
+    return (folder or paths.records()) / "pairs" / f"{_stem(record)}.csv"
+
+
+def curve_file(record: Record, folder: Path | None = None) -> Path:
+    """Return where the losses over the steps lie, beside the records in ``folder`` (default: the project's own)."""
+    return (folder or paths.records()) / "curves" / f"{_stem(record)}.jsonl"
 
 
 def data_hash(train_set: PairSet, test_set: PairSet) -> str:
@@ -217,6 +233,10 @@ def data_hash(train_set: PairSet, test_set: PairSet) -> str:
 def bare(value: str) -> str:
     """Return a hash without the name of its algorithm."""
     return value.removeprefix("sha256:")
+
+
+def _stem(record: Record) -> str:
+    return f"{table_slug(record.table)}.{record.profile}.{record.dataset}.{record.row}.seed{record.seed}"
 
 
 def _undefined(evaluation: Evaluation) -> list[str]:
