@@ -14,7 +14,7 @@ from repro.data.studio.atlas import Atlas
 from repro.data.studio.backdrop import Backdrop
 from repro.data.studio.camera import Camera
 from repro.data.studio.face_paint import Face, paint_face
-from repro.data.studio.mesh import Mesh
+from repro.data.studio.mesh import PARTS, Mesh
 from repro.data.studio.raster import Fragments, rasterize, weighted_corners
 from repro.data.studio.shading import (
     Light,
@@ -35,6 +35,11 @@ from repro.data.studio.wardrobe import Wardrobe
 SUPERSAMPLING = 2
 TOGETHER = 8 * 64 * 64
 """Pixels of the views that are rendered in one batch on a processor."""
+CLOTH_FOOTPRINT = 1.4
+"""Pixels over which cloth is averaged. At 1 the stripes that pass alias: warped by the exact flow, pictures of one person
+differ by 0.0215 instead of 0.0173 (measured at 256 x 256)."""
+SMOOTH = 0.03
+"""Metres: samples of one pixel that are deeper or nearer than this see another surface."""
 WRINKLE_METRES = 0.55
 """Side of the wrinkle tile on the cloth."""
 INSIDE = 0.62
@@ -135,10 +140,8 @@ def _render(
     centres = rasterize(on_screen, subject.faces, height, width, two_sided=subject.two_sided)
     samples = rasterize(finer, subject.faces, rows, columns, two_sided=subject.two_sided)
 
-    colours = _shaded_samples(subject, vertices, samples, lights, cameras, size)
-    four = colours.view(count, height, 2, width, 2, -1)
-    pixels = (four[:, :, 0, :, 0] + four[:, :, 0, :, 1] + four[:, :, 1, :, 0] + four[:, :, 1, :, 1]) / 4
-    pixels = pixels.permute(0, 3, 1, 2).contiguous().cpu()
+    pixels = _colours(subject, vertices, centres, samples, lights, cameras, size)
+    pixels = pixels.view(count, height, width, -1).permute(0, 3, 1, 2).contiguous().cpu()
 
     part = torch.where(centres.face >= 0, subject.part[centres.face.clamp(min=0)], -1).to(torch.int8).cpu()
     depth = centres.depth.float().cpu()
@@ -186,6 +189,8 @@ class _Subject:
         self.part = tensor(mesh.part, torch.int64)
         self.fans = tensor(normal_fans(mesh.faces, mesh.weld), torch.int64)
         self.material = tensor(number[mesh.material], torch.int64)
+        # Part and material of each face in one number; one entry more, -1, for where no face is.
+        self.kind = tensor(np.append(number[mesh.material] * len(PARTS) + mesh.part, -1), torch.int64)
         # Per vertex: texture coordinates, rest position, distance to the hem; all in metres.
         self.cloth = tensor(np.column_stack([mesh.uv, mesh.rest_vertices, _distance_to_hem(mesh)]))
 
@@ -217,29 +222,77 @@ class _Subject:
         return found
 
 
-def _shaded_samples(
+def _colours(
     subject: _Subject,
     vertices: Tensor,
+    centres: Fragments,
     samples: Fragments,
     lights: list[Light],
     cameras: Sequence[Camera],
     size: tuple[int, int],
 ) -> Tensor:
-    """Return (B * samples, 7): shaded colour, albedo, coverage of every sample; zero where nobody is."""
+    """Return (B * H * W, 7): shaded colour, albedo, coverage of every pixel, the first six times the coverage.
+
+    Where a pixel's four samples see what its centre sees (same part and material, no step in depth), the centre is
+    shaded alone: cloth is averaged over the pixel already, and four nearly equal colours need not be computed.
+    """
+    height, width = size
+    kinds = subject.kind[centres.face].view(-1, height, width)  # face -1 finds the last entry: nothing
+    four = _blocks(subject.kind[samples.face], size)
+    step = (_blocks(samples.depth, size) - centres.depth[..., None]).abs()
+    plain = ((four == kinds[..., None]) & (step < SMOOTH)).all(-1) & (kinds >= 0)
+    mixed = (four >= 0).any(-1) & ~plain
+
+    plain, mixed = (pixels.view(-1).nonzero().squeeze(1) for pixels in (plain, mixed))
+    several = _blocks(samples.face, size).view(-1, 4)[mixed].view(-1)
+    covered = (several >= 0).nonzero().squeeze(1)
+    weights = _blocks(samples.barycentric, size).reshape(-1, 4, 3)[mixed].view(-1, 3)[covered]
+    colours = _shade(
+        subject,
+        vertices,
+        torch.cat([plain, mixed[covered // 4]]) // (height * width),
+        torch.cat([centres.face.view(-1)[plain], several[covered]]),
+        torch.cat([centres.barycentric.view(-1, 3)[plain], weights]).float(),
+        lights,
+        cameras,
+        size,
+    )
+    samples_of_mixed = colours.new_zeros(len(several), 7)
+    samples_of_mixed[covered] = colours[len(plain) :]
+    a, b, c, d = samples_of_mixed.view(-1, 4, 7).unbind(1)
+    pixels = colours.new_zeros(kinds.numel(), 7)
+    pixels[plain] = colours[: len(plain)]
+    pixels[mixed] = (a + b + c + d) / 4
+    return pixels
+
+
+def _blocks(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return (B, H, W, 4) or (B, H, W, 4, C): the 2 x 2 samples (B, 2H, 2W) or (B, 2H, 2W, C) of each pixel."""
+    height, width = size
+    split = values.view(len(values), height, 2, width, 2, *values.shape[3:]).transpose(2, 3)
+    return split.reshape(len(values), height, width, 4, *values.shape[3:])
+
+
+def _shade(
+    subject: _Subject,
+    vertices: Tensor,
+    image: Tensor,
+    face: Tensor,
+    weights: Tensor,
+    lights: list[Light],
+    cameras: Sequence[Camera],
+    size: tuple[int, int],
+) -> Tensor:
+    """Return (N, 7): shaded colour, albedo and 1 of surface points, given by image, face and weights (N, 3)."""
     count, vertex_count = vertices.shape[:2]
     device = vertices.device
-    flat = samples.face.view(-1)
-    place = (flat >= 0).nonzero().squeeze(1)
-    face = flat[place]
-    image = place // samples.face[0].numel()
-    weights = samples.barycentric.view(-1, 3)[place].float()
     corners = subject.faces[face]
 
-    # Metres per pixel at the distance looked at: with the finer spacing of the samples stripes would alias, since the
-    # box filter lets half of what lies above the pixels' own limit pass.
+    # Metres per pixel at the distance looked at.
     spacing = torch.tensor([camera.distance / (camera.focal * size[0]) for camera in cameras], device=device)
     cloth = weighted_corners(subject.cloth, corners, weights)
-    albedo = _albedo(subject, cloth, subject.material[face], image, spacing)
+    material = subject.material[face]
+    albedo = _albedo(subject, cloth, material, image, spacing)
 
     world = vertices.float()
     across = face_normals(world, subject.faces)
@@ -250,19 +303,15 @@ def _shaded_samples(
     to_eye = unit(eye[image] - position)
     inside = dot(across[image, face], to_eye) < 0
     normal = unit(torch.where(inside[:, None], -normal, normal))
-
-    material = subject.material[face]
     normal = _wrinkled(subject, normal, cloth, material, image, spacing)
+
     maps = ShadowMaps.render(vertices, subject.faces, subject.two_sided, lights, int(1.2 * max(size)))
     direction = torch.tensor([light.direction for light in lights], dtype=torch.float32, device=device)
     ambient = torch.tensor([light.ambient for light in lights], dtype=torch.float32, device=device)
     lit = maps.lit(image, position, normal)
     factor = shade(normal, to_eye, lit, subject.gloss[material], direction[image], ambient[image])
     factor = torch.where(inside, INSIDE * factor, factor)
-
-    result = torch.zeros(len(flat), 7, device=device)
-    result[place] = torch.cat([(albedo * factor[:, None]).clamp(0, 1), albedo, torch.ones_like(albedo[:, :1])], 1)
-    return result
+    return torch.cat([(albedo * factor[:, None]).clamp(0, 1), albedo, torch.ones_like(albedo[:, :1])], 1)
 
 
 def _albedo(subject: _Subject, cloth: Tensor, material: Tensor, image: Tensor, spacing: Tensor) -> Tensor:
@@ -271,14 +320,16 @@ def _albedo(subject: _Subject, cloth: Tensor, material: Tensor, image: Tensor, s
     u, v, hem = cloth[:, 0], cloth[:, 1], cloth[:, 5]
     rest = cloth[:, 2:5]
     metres = subject.metres[material]
-    texel = atlas.sample(material, spacing[image] / metres, u / metres, v / metres)
+    texel = atlas.sample(material, CLOTH_FOOTPRINT * spacing[image] / metres, u / metres, v / metres)
     colour = torch.lerp(subject.under[material], texel[:, :3], texel[:, 3:])
 
     coverage = ((subject.band[material] - hem) / spacing[image] + 0.5).clamp(0, 1)
     coverage = torch.where(subject.band[material] > 0, coverage, 0)
     colour = torch.lerp(colour, subject.band_colour[material], coverage[:, None])
 
-    # Decals and face paint touch only the samples of their material: painting all of them would be the main cost.
+    # Decals and face paint touch only the points of their material: painting all of them would be the main cost. They
+    # are kept sharper than cloth: single figures do not alias.
+    spacing = spacing / 2
     for owner, decals in subject.decals:
         own = (material == owner).nonzero().squeeze(1)
         for tile, axes in decals:
