@@ -96,13 +96,13 @@ class TestWardrobe:
         """The shoe's trimmings draw more numbers: top and trousers stay what they were."""
         identity = Identity("fashion", "train", 3)
         before = Wardrobe.for_identity(identity, 32)
-        original = clothes._trimmings
+        original = clothes.trimmings
 
         def thirsty(who, piece, family, palette):
             who.rng("trimmings", piece.kind).random(100)
             return original(who, piece, family, palette)
 
-        monkeypatch.setattr(clothes, "_trimmings", thirsty)
+        monkeypatch.setattr(clothes, "trimmings", thirsty)
         after = Wardrobe.for_identity(identity, 32)
         for name, look in before.materials.items():
             assert np.array_equal(look.tile.picture, after.materials[name].tile.picture)

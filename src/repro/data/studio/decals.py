@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from repro.data.studio.palette import Colour
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 # No vowels, so that random glyphs spell nothing; the letters with holes (B, D, P, R) are in.
 GLYPHS = "BCDFGHJKLMNPRSTVWXZ0123456789&?!%#+"

@@ -82,8 +82,8 @@ def paint_face(rest: Tensor, skin: Tensor, face: Face, softness: float | Tensor)
 
     if face.beard:
         # Cheeks and chin below a line that falls from the ears to the mouth; the lips are painted later.
-        jaw = mouth_y + 0.075 + 0.9 * (side - 0.08).clamp(min=0) ** 2 * 6 - height
-        paint = over(paint, face.beard * 0.8 * inside(jaw.clamp(max=0.05) - 0.0), colours["brows"] * 0.9)
+        jaw = mouth_y + 0.075 + 5.4 * (side - 0.08).clamp(min=0) ** 2 - height
+        paint = over(paint, face.beard * 0.8 * inside(jaw), colours["brows"] * 0.9)
     # Cheeks: a soft blush.
     cheek = torch.exp(-((side - 0.21) ** 2 + (height - nose_y - 0.01) ** 2) / 0.006) * front
     paint = over(paint, 0.6 * face.blush * cheek, colours["lips"])
@@ -109,7 +109,7 @@ def paint_face(rest: Tensor, skin: Tensor, face: Face, softness: float | Tensor)
 
     # Brows: an arch that thins outwards.
     arch = 0.105 - 1.6 * (dx + 0.005) ** 2
-    brow = face.brow * (1 - 3.5 * (dx - 0.0).clamp(min=0)) - (dy - arch).abs()
+    brow = face.brow * (1 - 3.5 * dx.clamp(min=0)) - (dy - arch).abs()
     paint = over(paint, 0.9 * inside(torch.minimum(brow, 0.105 - dx.abs())), colours["brows"])
 
     # Nostrils.
@@ -119,7 +119,7 @@ def paint_face(rest: Tensor, skin: Tensor, face: Face, softness: float | Tensor)
     # Lips: the upper one with a cupid's bow, the lower one fuller, a dark line between.
     down = height - mouth_y
     taper = (1 - (side / 0.125) ** 2).clamp(min=0)
-    upper = face.lip * taper * (0.8 + 0.25 * (torch.cos(side * 45) * -1).clamp(max=1)) - down
+    upper = face.lip * taper * (0.8 - 0.25 * torch.cos(side * 45)) - down
     lower = face.lip * 1.25 * taper + down
     lips = torch.minimum(torch.minimum(upper, lower), 0.125 - side)
     paint = over(paint, 0.85 * inside(lips), colours["lips"])

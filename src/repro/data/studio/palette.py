@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Colour = NDArray[np.float32]
+Colour = NDArray[np.floating]
 
 # Ranges of lightness and chroma of a garment's ground colour. Dark grounds are rare and always get a light figure,
 # since at 64 pixels a dark pattern on dark cloth is lost.

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from repro.data.studio.palette import GarmentPalette
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 # Photographs in the scikit-image wheel with a free licence; read at run time, never copied into the project.
-PHOTOGRAPHS = ("coffee.png", "chelsea.png", "rocket.jpg", "hubble_deep_field.jpg", "retina.jpg")
+PHOTOGRAPHS = ("coffee.png", "chelsea.png", "rocket.jpg", "retina.jpg")
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def marble(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, f
     cloth = _mix(_step(np.abs(warp) * -1 + 0.05, 0.06), cloth, palette.accent)
     if rng.random() < 0.4:
         crackle = np.abs(_noise(rng, size, 3.4))
-        cloth = _mix(0.8 * _step(0.05 - crackle, 0.08), cloth, np.float32([0.97, 0.95, 0.9]))
+        cloth = _mix(0.8 * _step(0.05 - crackle, 0.08), cloth, np.array([0.97, 0.95, 0.9], np.float32))
     return cloth, float(rng.uniform(0.45, 0.65))
 
 
@@ -238,7 +238,7 @@ def denim(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, fl
     twill = 0.5 + 0.5 * np.sin(2 * np.pi * (size // 6) * (u + v))
     worn = 0.06 + 0.10 * _noise(rng, size, 3.0) + 0.06 * _noise(rng, size, 1.6)
     white = np.clip(0.3 * twill + worn, 0, 0.8).astype(np.float32)
-    return _mix(white, palette.ground, np.float32([0.88, 0.90, 0.92])), 0.5
+    return _mix(white, palette.ground, np.array([0.88, 0.90, 0.92], np.float32)), 0.5
 
 
 def knit(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Array, float]:
@@ -292,7 +292,7 @@ def photograph(rng: Generator, palette: GarmentPalette, size: int) -> tuple[Arra
     crop = (
         np.clip((crop - low) / max(float(high - low), 1e-3), 0, 1) ** 0.7
     )  # brighter than the print: it will be shaded
-    grey = crop @ np.float32([0.299, 0.587, 0.114])
+    grey = crop @ np.array([0.299, 0.587, 0.114], np.float32)
     tinted = _mix(np.clip(1.25 * grey, 0, 1), palette.ground * 0.75, palette.figure)
     crop = 0.55 * crop + 0.45 * tinted
     mirrored = np.concatenate([crop, crop[:, ::-1]], 1)

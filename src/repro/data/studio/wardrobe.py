@@ -1,6 +1,5 @@
 """What a person's surfaces look like: for each material a tile, decals, bands and gloss, drawn from the identity."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -8,13 +7,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from repro.data.studio import decals as sewn
 from repro.data.studio.atlas import Atlas
 from repro.data.studio.decals import Decal
 from repro.data.studio.face_paint import random_style
-from repro.data.studio.identity import Garment, Identity
+from repro.data.studio.identity import Identity
 from repro.data.studio.palette import (
-    LUMA,
     BodyColours,
     Colour,
     GarmentPalette,
@@ -24,7 +21,7 @@ from repro.data.studio.palette import (
     outfit_hues,
 )
 from repro.data.studio.patterns import FAMILIES, Tile, make_tile, noise_tile
-from repro.data.studio.skeleton import build_skeleton, stature_map
+from repro.data.studio.trimmings import trimmings
 
 TEXTURES = tuple(FAMILIES)
 """Names of the texture labels, in order."""
@@ -61,6 +58,21 @@ SHARES: dict[str, dict[str, float]] = {
 GLOSS = {"hair": 0.28, "shoe": 0.3, "belt": 0.3, "bag": 0.22, "face": 0.07, "skin": 0.06}
 BUMP = {"top": 0.5, "coat": 0.45, "dress": 0.5, "trousers": 0.5, "skirt": 0.4}
 """Strength of the wrinkles of cloth: slope of the normal per deviation of the noise."""
+
+
+@lru_cache(maxsize=1)
+def wrinkle_tile(size: int = 128) -> NDArray[np.floating]:
+    """Return the slopes of wrinkled cloth as a periodic tile (size, size, 4): du, dv, two unused channels.
+
+    The height field has a 1/f^4 spectrum: with less weight on long waves cloth looks like crumpled paper.
+    """
+    height = noise_tile(7, size, 5.4)
+    slopes = np.zeros((size, size, 4), np.float32)
+    for channel, axis in ((0, 1), (1, 0)):
+        slope = np.roll(height, -1, axis) - np.roll(height, 1, axis)
+        slopes[..., channel] = slope / slope.std()
+    slopes.setflags(write=False)
+    return slopes
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ class Wardrobe:
     materials: dict[str, Material]
     body: BodyColours
     face_style: dict[str, float]
-    wrinkles: NDArray[np.float32] = field(default_factory=lambda: wrinkle_tile())
+    wrinkles: NDArray[np.floating] = field(default_factory=wrinkle_tile)
 
     @classmethod
     def for_identity(cls, identity: Identity, tile_size: int = 256) -> "Wardrobe":
@@ -133,7 +145,7 @@ class Wardrobe:
                 palette=palette,
                 gloss=GLOSS.get(piece.kind, 0.0),
                 bump=BUMP.get(piece.kind, 0.0),
-                **_trimmings(identity, piece, family, palette),
+                **trimmings(identity, piece, family, palette),
             )
         if "shoe" in materials:
             rng = identity.rng("sole")
@@ -177,21 +189,6 @@ class Wardrobe:
         }
         slopes = self.wrinkles[:, ::-1] * np.array([-1, 1, 1, 1], np.float32)
         return replace(self, materials=materials, wrinkles=slopes)
-
-
-@lru_cache(maxsize=1)
-def wrinkle_tile(size: int = 128) -> NDArray[np.float32]:
-    """Return the slopes of wrinkled cloth as a periodic tile (size, size, 4): du, dv, two unused channels.
-
-    The height field has a 1/f^4 spectrum: with less weight on long waves cloth looks like crumpled paper.
-    """
-    height = noise_tile(7, size, 5.4)
-    slopes = np.zeros((size, size, 4), np.float32)
-    for channel, axis in ((0, 1), (1, 0)):
-        slope = np.roll(height, -1, axis) - np.roll(height, 1, axis)
-        slopes[..., channel] = slope / slope.std()
-    slopes.setflags(write=False)
-    return slopes
 
 
 def _bearded(identity: Identity) -> bool:
@@ -250,7 +247,9 @@ def _pick(rng: Generator, shares: dict[str, float]) -> str:
 
 def _cloth_palette(identity: Identity, kind: str, family: str, hue: float, *, allow_dark: bool) -> GarmentPalette:
     rng = identity.rng("palette", kind)
-    styles = ("vivid", "pastel", "deep", "light", "dark") if allow_dark else ("vivid", "pastel", "light")
+    styles: tuple[str, ...] = (
+        ("vivid", "pastel", "deep", "light", "dark") if allow_dark else ("vivid", "pastel", "light")
+    )
     if kind in ("belt", "shoe", "bag") and rng.random() < 0.6:
         # Leather: browns, reds, black.
         return garment_palette(rng, float(rng.uniform(30, 75)), ("deep", "vivid", "dark"))
@@ -261,80 +260,3 @@ def _cloth_palette(identity: Identity, kind: str, family: str, hue: float, *, al
     if family in ("plain", "lace"):
         styles = tuple(style for style in styles if style != "dark")
     return garment_palette(rng, hue, styles)
-
-
-def _trimmings(identity: Identity, piece: Garment, family: str, palette: GarmentPalette) -> dict:
-    """Return the keyword arguments of ``Material`` for what is sewn on a garment: decals and bands."""
-    rng = identity.rng("trimmings", piece.kind)
-    height = lambda part: float(stature_map(identity.body, part))  # noqa: E731
-    skeleton = build_skeleton(identity.body)
-    stature, figure = identity.body.height, palette.figure
-    seam = palette.ground * 0.55
-    calm = family in ("plain", "denim", "gradient", "lace", "stripes")
-    found: list[Decal] = []
-
-    def text(label: str, y: float, widest: float, tallest: float, side: str) -> Decal:
-        # On cloth of several colours only light glyphs with a dark rim stay legible.
-        dark, light = palette.colours[np.argsort(palette.colours @ LUMA)[[0, -1]]]
-        busy = family in ("stripes", "gradient")
-        rim = palette.accent if rng.random() < 0.4 else None
-        picture, aspect = sewn.printed(label, light if busy else figure, dark * 0.5 if busy else rim)
-        width = min(widest, tallest * aspect) * stature / 1.75
-        return sewn.place(picture, (0, y, 0), width, width / aspect, side)
-
-    def number() -> str:
-        return str(rng.integers(1, 100))
-
-    if piece.kind == "top":
-        if calm and rng.random() < 0.65:
-            label, tallest = (number(), 0.24) if rng.random() < 0.35 else (sewn.random_text(rng), 0.2)
-            found.append(text(label, height(0.735), 0.27, tallest, "front"))
-        elif rng.random() < 0.4:
-            found.append(_placket(rng, palette, height(0.60), height(0.79)))
-            if rng.random() < 0.6:
-                found.append(_pocket(palette, seam, (0.07, height(0.735)), 0.10))
-        if calm and rng.random() < 0.5:
-            found.append(
-                text(sewn.random_text(rng) if rng.random() < 0.5 else number(), height(0.73), 0.27, 0.22, "back")
-            )
-    if piece.kind == "dress" and rng.random() < 0.35:
-        found.append(_placket(rng, palette, height(0.62), height(0.78)))
-    if piece.kind == "coat":
-        found.append(_placket(rng, palette, height(piece.hem + 0.03), height(0.76)))
-        found += [_pocket(palette, seam, (sign * 0.11, height(0.56)), 0.12) for sign in (-1, 1)]
-    if piece.kind == "trousers":
-        for side in ("left", "right") if rng.random() < 0.7 else ():
-            x = float(skeleton.points[f"{side}_hip"][1][0])
-            found.append(_pocket(palette, seam, (x, height(0.515)), 0.12, side="back"))
-    if piece.kind == "belt":
-        metal = oklch(0.82, 0.09, 85) if rng.random() < 0.5 else oklch(0.85, 0.01, 250)
-        found.append(sewn.place(sewn.buckle(metal, palette.ground), (0, height(0.6), 0), 0.065, 0.055))
-    if piece.kind == "shoe" and piece.style != "pump":
-        for side in ("left", "right"):
-            ankle = skeleton.points[f"{side}_ankle"][1]
-            centre = (float(ankle[0]), 0.02 * stature, 0.045 * stature)
-            found.append(sewn.place(sewn.laces(figure), centre, 0.055, 0.10, "top"))
-    if piece.kind == "hat" and rng.random() < 0.6:
-        found.append(text(sewn.random_text(rng)[:2], height(0.975), 0.07, 0.05, "front"))
-
-    banded = {"top": 0.5, "dress": 0.5, "skirt": 0.4, "trousers": 0.2, "coat": 0.4}.get(piece.kind, 0.0)
-    band = float(rng.uniform(0.02, 0.045)) if rng.random() < banded else 0.0
-    colour = palette.accent if rng.random() < 0.5 else palette.figure
-    return {"decals": tuple(found), "band": band, "band_colour": colour}
-
-
-def _placket(rng: Generator, palette: GarmentPalette, low: float, high: float) -> Decal:
-    length = high - low
-    picture = sewn.placket(max(2, round(length / 0.075)), palette.figure, palette.ground * 0.5)
-    return sewn.place(picture, (0, (low + high) / 2, 0), length / 8, length)
-
-
-def _pocket(palette: GarmentPalette, seam: Colour, at: tuple[float, float], width: float, side: str = "front") -> Decal:
-    return sewn.place(sewn.pocket(palette.ground * 0.9, seam), (*at, 0), width, width * 1.1, side)
-
-
-def decal_owners(wardrobe: Wardrobe) -> Iterable[tuple[str, Decal]]:
-    """Yield (material name, decal) in the order of the atlas."""
-    for name, material in wardrobe.materials.items():
-        for decal in material.decals:
-            yield name, decal
