@@ -47,11 +47,8 @@ class Curve:
         self._raw.append((step, terms))
         if step % EVERY == 0:
             steps = self.pending()
-            self.last = {
-                name: sum(one[name] for one in steps) / len(steps)
-                for name in steps[-1]
-                if name not in ("stage", "step")
-            }
+            names = [name for name in steps[-1] if name != "step"]
+            self.last = {name: float(f"{sum(one[name] for one in steps) / len(steps):.5g}") for name in names}
             line = {"stage": self.stage, "step": step, "rate": rate, "seconds": round(seconds, 2)} | self.last
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as stream:
