@@ -1,5 +1,6 @@
 """The procedural set ``fashion``: clothed people in front of a plain wall, imitating DeepFashion."""
 
+import ast
 import hashlib
 import json
 import os
@@ -166,7 +167,7 @@ class FashionSet:
             running = []
             try:
                 for share in range(workers):
-                    job = json.dumps([self.split, self.size, self.scale, share, workers])
+                    job = json.dumps([self.split, self.size, self.scale, share, workers, _source_digest()])
                     command = [sys.executable, "-c", f"from {__name__} import work; work()", job]
                     running.append(subprocess.Popen(command, env=environment, stderr=words))
                 while any(process.poll() is None for process in running):
@@ -219,8 +220,15 @@ class FashionSet:
         self._buffer = lru_cache(64)(self._look)
 
     def _draw(self, person: int) -> Arrays:
-        """Return what the cache keeps of one person."""
-        identity = Identity(self.name, self.split, person)
+        """Return what the cache keeps of one person, drawn on one thread: several fight over such small tensors."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return self._drawn(Identity(self.name, self.split, person))
+        finally:
+            torch.set_num_threads(threads)
+
+    def _drawn(self, identity: Identity) -> Arrays:
         mesh = _mesh(identity, _detail(self.size))
         poses = [random_pose(mesh, identity.rng("pose", view)) for view in range(self.views)]
         stature = identity.body.height
@@ -282,8 +290,9 @@ class StudioTruth:
 
 def work() -> None:
     """Render one worker's share of a set: what :meth:`FashionSet.prepare` starts in processes of their own."""
-    split, size, scale, share, workers = json.loads(sys.argv[1])
-    torch.set_num_threads(1)
+    split, size, scale, share, workers, source = json.loads(sys.argv[1])
+    if source != _source_digest():
+        raise RuntimeError("the studio's code changed while people were rendered: start again")
     dataset = FashionSet(split, tuple(size), scale)
     for person in range(share, dataset.people, workers):
         if person in set(dataset._cache.missing()):
@@ -292,9 +301,9 @@ def work() -> None:
 
 @lru_cache(1)
 def _source_digest() -> str:
-    """Return a digest of the studio's source: pictures of other code are never taken from the cache."""
+    """Return a digest of the studio's code (not of its layout): the cache never shows other code's people."""
     files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return hashlib.sha256("".join(ast.dump(ast.parse(file.read_text("utf-8"))) for file in files).encode()).hexdigest()
 
 
 def _detail(size: tuple[int, int]) -> str:
