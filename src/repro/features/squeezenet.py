@@ -26,6 +26,8 @@ class SqueezeNet(FeatureNetwork):
 
     Convention: [-1, 1] is moved to ImageNet's mean and spread inside. The first convolution and the pooling layers have
     no padding, so map sizes are only about H / stride (64 pixels: 31, 15, 7, 3): see :func:`taps_on_grid`.
+    Activations are not scaled: their differences grow about fivefold per tap, those of their Gram matrices far faster,
+    so the authors' weights of the perceptual and style terms (for VGG19) do not fit this network.
     """
 
     name = "squeezenet1_1"
