@@ -109,3 +109,13 @@ def test_normalise_keeps_results_and_widgets_and_drops_the_machine(tmp_path):
     nbformat.validate(clean)
     once = json.dumps(clean)
     assert json.dumps(execution.normalise(clean)) == once
+
+
+def test_figures_are_described_by_their_section_unless_the_page_says_more():
+    figure = new_output("display_data", {"image/png": "AA=="})
+    silent = new_code_cell("plot()", outputs=[figure])
+    spoken = new_code_cell("plot()", outputs=[figure], metadata={"mystnb": {"image": {"alt": "a flow"}}})
+    cells = [new_markdown_cell("# Page\n\n## The flow"), silent, spoken, new_code_cell("print(1)")]
+    described = execution.describe_figures(new_notebook(cells=cells))
+    alts = [c.metadata.get("mystnb", {}).get("image", {}).get("alt") for c in described.cells[1:]]
+    assert alts == ["Figure of the section “The flow”", "a flow", None]

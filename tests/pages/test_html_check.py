@@ -29,6 +29,7 @@ def test_clean_book_has_no_defects(book):
         ('<a href="b.html#gone">x</a>', "b.html#gone, where there is no such anchor"),
         ('<img src="gone.png" alt="x">', "gone.png, which does not exist"),
         ('<img src="p.png">', "without alternative text"),
+        ('<img src="p.png" alt="p.png">', "without alternative text"),
         ('<script src="https://cdn.example.org/x.js"></script>', "<script> fetches https://cdn.example.org/x.js"),
         ('<script src="//cdn.example.org/x.js"></script>', "<script> fetches //cdn.example.org/x.js"),
         ('<link rel="stylesheet" href="https://example.org/f.css">', "<link> fetches"),

@@ -12,6 +12,7 @@ Nothing outside of ``_build`` and the caches is written by ``book`` and ``check`
 
 import argparse
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,9 @@ def assemble(target: Path, copies: dict[Path, Path], status_page: str) -> None:
             if "__pycache__" not in file.parts:
                 wanted[file.relative_to(root)] = file.read_bytes()
     for page, stand_in in copies.items():
-        wanted[page.relative_to(root)] = stand_in.read_bytes()
+        wanted[page.relative_to(root)] = nbformat.writes(
+            execution.describe_figures(nbformat.read(stand_in, as_version=4))
+        ).encode()
     wanted[Path("book/status.md")] = status_page.encode()
     wanted[Path("book/equations.md")] = equation_index.page().encode()
     wanted[Path("book/deviations.md")] = deviations.page().encode()
@@ -126,11 +129,10 @@ def render(pages: Path, output: Path) -> list[str]:
         shutil.rmtree(leftover, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(pages), "--path-output", str(output)]
     command += ["--config", str(pages / "_config.yml"), "--toc", str(pages / "book" / "_toc.yml")]
-    # --verbose would show more; --quiet hides the progress that a reader of the log wants.
     command += ["--warningiserror", "--keep-going"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        lines = done.stdout.splitlines()
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).splitlines()
         said = [line for line in lines if any(word in line for word in ("WARNING", "ERROR", "CRITICAL"))]
         return said or lines[-40:]
     defects = html_check.check(html)

@@ -93,6 +93,22 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def describe_figures(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Give every figure without alternative text that of its section, in place, and return the notebook.
+
+    A page says more where it can: ``mystnb: {image: {alt: ...}}`` in the metadata of the cell.
+    """
+    section = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = [line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")]
+            section = headings[-1].strip() if headings else section
+        elif any(kind.startswith("image/") for output in cell.outputs for kind in output.get("data", {})):
+            mystnb = cell.metadata.setdefault("mystnb", nbformat.from_dict({}))
+            mystnb.setdefault("image", nbformat.from_dict({})).setdefault("alt", f"Figure of the section “{section}”")
+    return notebook
+
+
 def write(notebook: nbformat.NotebookNode, file: Path) -> None:
     """Write a notebook whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ class _Page(HTMLParser):
                 self.anchors.add(values[name])
         if "style" in values:
             self.styles.append(values["style"])
-        if tag == "img" and not values.get("alt", "").strip():
+        if tag == "img" and (not values.get("alt", "").strip() or values["alt"] == values.get("src")):
             self.missing_alt.append(values.get("src", "")[:60])
         for name in ("href", "src", "srcset", "data", "xlink:href"):
             if values.get(name):
