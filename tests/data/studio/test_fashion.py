@@ -1,6 +1,9 @@
 """The procedural set: pairs with exact flow, the same bits every time, nothing shared between the splits."""
 
+import json
+import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from tqdm import tqdm
 from repro.data import JOINTS, load, prepare, stack_pairs
 from repro.data.joints import is_missing
 from repro.data.studio.fashion import FashionSet
+from repro.data.studio.seeds import GENERATOR_VERSION
 from repro.data.studio.skeleton import OPENPOSE_18
 from repro.data.studio.wardrobe import HELD_OUT, TEXTURES
 
@@ -163,6 +167,36 @@ def test_batches_hold_the_ground_truth(dataset):
     batch = stack_pairs([dataset[index] for index in (0, 40)])
     assert torch.equal(batch.flow_at(32, 32)[0][1], dataset[40].flow_at(32, 32)[0])
     assert batch.target_albedo.shape == (2, 3, 64, 64)
+
+
+GOLDEN = Path(__file__).with_name("golden_fashion.json")
+
+
+def fingerprint(dataset):
+    """Pixels per part (whole numbers decide them: equal on every machine) and each person's mean colour."""
+    parts = np.asarray(dataset.parts).reshape(dataset.people, -1).astype(int) + 1
+    colour = np.asarray(dataset.images).reshape(dataset.people, dataset.views, 3, -1).mean((1, 3))
+    return {
+        "version": GENERATOR_VERSION,
+        "parts": [np.bincount(own, minlength=12).tolist() for own in parts],
+        "colour": colour.round(2).tolist(),
+    }
+
+
+def test_people_change_only_with_the_generator_version(dataset):
+    """A failure means that the studio draws other people than before, while records name data by the version.
+
+    Raise GENERATOR_VERSION and store the new numbers:
+    ``REPRO_GOLDEN=write pytest tests/data/studio/test_fashion.py -k generator_version``.
+    """
+    found = fingerprint(dataset)
+    if os.environ.get("REPRO_GOLDEN") == "write":
+        GOLDEN.write_text(json.dumps(found) + "\n")
+    golden = json.loads(GOLDEN.read_text())
+    assert found["version"] == golden["version"]
+    assert found["parts"] == golden["parts"]
+    # Colours may differ by a level of 255 between machines, their means by much less.
+    assert np.abs(np.array(found["colour"]) - golden["colour"]).max() < 0.1
 
 
 def test_images_are_real_pictures(dataset):
