@@ -53,6 +53,8 @@ class Killing(Drawing):
 
 
 def seed_everything() -> None:
+    import lightning.fabric  # noqa: F401 -- its first import draws from the global generators
+
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002

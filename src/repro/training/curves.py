@@ -38,14 +38,14 @@ class Curve:
         self._checked: list[dict[str, Any]] = list(pending)
         self._raw: list[tuple[int, dict[str, Tensor]]] = []
 
-    def add(self, step: int, terms: dict[str, Tensor], rate: float, seconds: float) -> None:
-        """Take the terms of step number ``step`` (counted from 1).
+    def add(self, step: int, terms: dict[str, Tensor], rate: float, seconds: float, last: bool = False) -> None:
+        """Take the terms of step number ``step`` (counted from 1); the ``last`` one of a stage ends a line, too.
 
         Raises:
             NotFinite: a term of this or an earlier step is NaN or infinite.
         """
         self._raw.append((step, terms))
-        if step % EVERY == 0:
+        if step % EVERY == 0 or last:
             steps = self.pending()
             names = [name for name in steps[-1] if name != "step"]
             self.last = {name: float(f"{sum(one[name] for one in steps) / len(steps):.5g}") for name in names}

@@ -168,12 +168,13 @@ class Run:
         """Take one optimiser step."""
         clock = time.monotonic()
         position, settings = self.position, self.config.optimizer
-        factor = rate_factor(position.step, self.config.stage(position.stage).steps, settings.decay_from)
+        steps = self.config.stage(position.stage).steps
+        factor = rate_factor(position.step, steps, settings.decay_from)
         set_rate(self.stage.optimizers, factor)
         terms = self.stage.step(batch)
         position.step += 1
         position.seconds += time.monotonic() - clock
-        self.curve.add(position.step, terms, factor * settings.lr, position.seconds)
+        self.curve.add(position.step, terms, factor * settings.lr, position.seconds, last=position.step == steps)
 
     def save(self) -> None:
         """Write the checkpoint."""
