@@ -127,6 +127,13 @@ def test_equations_carry_and_link_the_papers_numbers(tiny):
     assert not any("mathjax" in script.lower() for script in re.findall(r"<script[^>]*>", page))
 
 
+def test_a_link_to_an_equation_carries_its_picture(tiny):
+    page = (tiny[1] / "book" / "intro.html").read_text()
+    link = re.search(r'<a [^>]*href="#equation-eq-8"[^>]*>Eq.*?</a>', page, flags=re.DOTALL)
+    assert 'class="eq-preview"' in link[0]
+    assert "<svg" in link[0]
+
+
 def test_notebooks_and_pages_can_be_downloaded_and_searched_offline(tiny):
     html = tiny[1]
     assert (html / "_sources" / "book" / "intro.md").exists()

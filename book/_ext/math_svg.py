@@ -38,14 +38,32 @@ class PaperMathDomain(MathDomain):
         super().note_equation(docname, labelid, location)
         self.equations[labelid] = (docname, paper_number(labelid))  # type: ignore[assignment]
 
+    def process_doc(self, env, docname, document):
+        """Keep the LaTeX of labelled equations: a link to one shows it when the reader points at it."""
+        super().process_doc(env, docname, document)
+        latex = self.data.setdefault("latex", {})
+        latex.update({node["label"]: node.astext() for node in document.findall(nodes.math_block) if node.get("label")})
+
     def resolve_xref(self, env, fromdocname, builder, typ, target, node, contnode):
         """Link to the equation, or, where no page shows it yet, to its line in the index."""
         number = paper_number(target)
         in_paper = number.isdigit() and 1 <= int(number) <= LAST
         if target in self.equations or not in_paper or INDEX not in env.found_docs:
-            return super().resolve_xref(env, fromdocname, builder, typ, target, node, contnode)
+            link = super().resolve_xref(env, fromdocname, builder, typ, target, node, contnode)
+            if link is not None and target in self.data["latex"]:
+                link += preview(self.data["latex"][target])
+            return link
         title = (env.config.math_eqref_format or "({number})").format(number=number)
         return make_refnode(builder, fromdocname, INDEX, f"index-{target}", nodes.Text(title))
+
+
+def preview(latex: str) -> nodes.raw:
+    """Return the equation as a box that the style sheet shows while a link to it is pointed at."""
+    try:
+        drawing = svg(latex, inline=False)[0]
+    except ValueError:  # reported where the equation stands
+        drawing = escape(latex)
+    return nodes.raw("", f'<span class="eq-preview" aria-hidden="true">{drawing}</span>', format="html")
 
 
 def paper_number(label: str) -> str:
