@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from repro.data.studio.raster import NEAR, SUBPIXEL, Fragments, facing, rasterize, snap, weighted_corners
+from repro.data.studio.raster import NEAR, SUBPIXEL, Fragments, face_map, facing, snap, weighted_corners
 from repro.data.studio.shot import Shot, shoot
 
 OVERSAMPLING = 2
@@ -46,8 +46,8 @@ def source_buffers(shots: Sequence[Shot]) -> list[SourceBuffer]:
     shift = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
     screens = [shot.screen((height, width)) - shift for shot in shots]
     faces, two_sided = [shot.faces for shot in shots], [shot.two_sided for shot in shots]
-    seen = rasterize(screens, faces, height, width, two_sided=two_sided)
-    return [SourceBuffer(shot, face, snap(screen)) for shot, face, screen in zip(shots, seen.face, screens)]
+    seen = face_map(screens, faces, height, width, two_sided=two_sided)
+    return [SourceBuffer(shot, face, snap(screen)) for shot, face, screen in zip(shots, seen, screens)]
 
 
 def correspondence(
@@ -153,7 +153,7 @@ def _plane_depth(corners: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def _area(shot: Shot, corners: Tensor) -> Tensor:
     """Areas (N,) of posed triangles, square metres (times two)."""
     vertices = torch.from_numpy(shot.vertices)
-    a, b, c = (vertices[corners[:, k]] for k in range(3))
+    a, b, c = (vertices.index_select(0, corners[:, k]) for k in range(3))
     u, v = b - a, c - a
     cx = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
     cy = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
