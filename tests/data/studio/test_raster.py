@@ -5,7 +5,8 @@ from dataclasses import astuple
 import pytest
 import torch
 
-from repro.data.studio.raster import facing, interpolate, rasterize
+from repro.data.studio import raster
+from repro.data.studio.raster import face_map, facing, interpolate, rasterize
 
 
 def screen(*rows: tuple[float, float, float]) -> torch.Tensor:
@@ -134,6 +135,18 @@ def test_ragged_batch_equals_single_images_bit_for_bit():
         for one, many in zip(astuple(single), astuple(batch)):
             assert torch.equal(one[0], many[index])
         assert torch.equal(interpolate(values[index], faces, single)[0], mixed[index])
+
+
+def test_blocks_and_the_map_of_faces_change_nothing(monkeypatch):
+    generator = torch.Generator().manual_seed(2)
+    points = torch.rand(2, 60, 3, generator=generator, dtype=torch.float64) * 20 + 0.5
+    faces = torch.randint(0, 60, (100, 3), generator=generator)
+    whole = rasterize(points, faces, 13, 19)
+    monkeypatch.setattr(raster, "_BLOCK", 7)
+    for one, many in zip(astuple(whole), astuple(rasterize(points, faces, 13, 19))):
+        assert torch.equal(one, many)
+    assert torch.equal(face_map(points, faces, 13, 19), whole.face)
+    assert (whole.face == -1).any()
 
 
 def test_nothing_to_see():
