@@ -244,3 +244,10 @@ def test_rate_is_constant_then_falls_to_zero():
 def test_an_unknown_device_is_refused(tmp_path):
     with pytest.raises(ValueError, match="unknown device 'gpu': choose auto, cpu, cuda"):
         run(tmp_path, device="gpu")
+
+
+def test_mixed_precision_is_an_option(tmp_path):
+    run(tmp_path, config=tiny_config(precision="bf16-mixed", flow__steps=1, joint__steps=1), checkpoint_every=1e9)
+    tensors, _ = checkpoint.load(tmp_path)
+    assert {tensor.dtype for name, tensor in tensors.items() if name.startswith("generator/")} == {torch.float32}
+    assert read_curve(tmp_path).total.notna().all()
