@@ -88,4 +88,4 @@ def reading_strip(
         row, column = (joint * scale).floor().long().tolist()
         if (joint >= 0).all() and row < height and column < width:
             frames.append((name.replace("_", " "), reading_figure(model, output, source, layer, row, column)))
-    return slider_strip(frames, alt="where the attention reads the source, for one joint of the target")
+    return slider_strip(frames, alt="where the attention reads the source, for one joint of the target", dpi=60)

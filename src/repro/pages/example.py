@@ -1,8 +1,12 @@
-"""The pair of people that the equation pages look at."""
+"""The pair of people and the trained network that the equation pages look at."""
 
 from functools import cache
 
+from torch import nn
+
+from repro import records
 from repro.data import Pair, load
+from repro.experiments import load_recorded_model
 
 
 @cache
@@ -19,3 +23,10 @@ def example_pair(size: int = 64) -> Pair:
         if bodies >= 17 and 0.55 <= float(pair.visible.sum() / pair.person.sum()) <= 0.85:
             return small[index] if size == 64 else load("fashion", "test", size=size, scale="tiny")[index]
     raise LookupError("the tiny test set has no pair that shows most of a body: choose other limits here")
+
+
+@cache
+def example_network(row: str = "full") -> tuple[nn.Module, float]:
+    """Return the recorded network of a Table II row (profile laptop, seed 0) and its heat maps' sigma in pixels."""
+    record = next(one for one in records.read("II", "laptop") if one.row == row and one.seed == 0)
+    return load_recorded_model(record), record.config["data"]["heatmap_sigma"]
