@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from torch import nn
 
 from repro import data
 from repro.data import Pair
@@ -29,33 +30,33 @@ def sample_pairs(record: Record, root: Path | None = None, count: int = 4) -> li
 
 
 @torch.no_grad()
-def sample_figure(found: Sequence[Record], pairs: Sequence[Pair], weights: Path | None = None) -> Figure:
+def sample_figure(found: Sequence[Record], pairs: Sequence[Pair], out: Path) -> Figure:
     """Return what every trained row makes of the same held-out pairs, between source and true target.
 
     Args:
         found: records of one table, data set and profile; the networks of seed 0 are drawn.
         pairs: one line of pictures each.
-        weights: folder of the exported networks; default those that ship.
+        out: folder of the request's runs; networks that are not there are those that ship.
     """
     labels = labels_of(found)
     first = {record.row: record for record in found if record.seed == 0 and record.row not in TRIVIAL}
-    models = {labels[row]: load_recorded_model(first[row], weights) for row in order(found) if row in first}
+    models = {labels[row]: _network(first[row], out) for row in order(found) if row in first}
     lines = []
     for pair in pairs:
         line = {"source": pair.source}
         for label, model in models.items():
-            out = model(2 * pair.source[None] - 1, pair.source_pose[None], pair.target_pose[None])
-            line[label] = (out.image[0] + 1) / 2
+            made = model(2 * pair.source[None] - 1, pair.source_pose[None], pair.target_pose[None])
+            line[label] = (made.image[0] + 1) / 2
         lines.append(line | {"target": pair.target})
     return image_grid(lines)
 
 
-def curve_figure(found: Sequence[Record], folder: Path | None = None) -> Figure:
+def curve_figure(found: Sequence[Record], out: Path) -> Figure:
     """Return the losses of the recorded runs over their steps, seed 0 of every row.
 
     Args:
         found: records of one table, data set and profile.
-        folder: of the records; default the project's own.
+        out: folder of the request's runs; curves that are not there are those that ship.
     """
     labels = labels_of(found)
     panels = {
@@ -67,7 +68,8 @@ def curve_figure(found: Sequence[Record], folder: Path | None = None) -> Figure:
     for record in found:
         if record.seed or record.row in TRIVIAL:
             continue
-        curve = pd.read_json(curve_file(record, folder), lines=True)
+        places = (curve_file(record, out / "records"), curve_file(record))
+        curve = pd.read_json(next(place for place in places if place.is_file()), lines=True)
         steps = curve["step"] + (curve["stage"] == "joint") * curve["step"].where(curve["stage"] == "flow", 0).max()
         for ax, (title, term) in zip(axes, panels.items()):
             if term in curve and curve[term].notna().any():
@@ -79,3 +81,11 @@ def curve_figure(found: Sequence[Record], folder: Path | None = None) -> Figure:
     axes[1].legend(fontsize=7)
     figure.tight_layout()
     return figure
+
+
+def _network(record: Record, out: Path) -> nn.Module:
+    """Return a record's network from where it was trained, else the one that ships."""
+    try:
+        return load_recorded_model(record, out / "weights")
+    except FileNotFoundError:
+        return load_recorded_model(record)

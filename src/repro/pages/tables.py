@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repro import records
+from repro.config import from_mapping
 from repro.experiments import deviations, resolve
 from repro.metrics.comparison import Interval, paired_t_interval, verdict
 from repro.records import Record
@@ -21,6 +22,7 @@ METRICS = {
     "fid_torch_fidelity": ("FID (torch-fidelity)", -1, 2),
     "lpips_alex": ("LPIPS (alex)", -1, 4),
     "lpips_squeeze": ("LPIPS (squeeze)", -1, 4),
+    "l1": ("L1", -1, 4),
     "l1_person": ("L1 on the person", -1, 4),
     "l1_person_visible": ("L1, visible part", -1, 4),
     "l1_person_hidden": ("L1, hidden part", -1, 4),
@@ -29,6 +31,11 @@ METRICS = {
     "within_3px_visible": ("within 3 px", +1, 3),
     "visibility_f1": ("mask F1", +1, 3),
 }
+
+
+def first_measured(found: Sequence[Record], metrics: Sequence[str]) -> str:
+    """Return the first of the metrics that a record has; the last one if none has any."""
+    return next((metric for metric in metrics if any(metric in one.metrics for one in found)), metrics[-1])
 
 
 def by_row(found: Sequence[Record]) -> dict[str, dict[int, Record]]:
@@ -105,24 +112,22 @@ def beside_the_paper(found: Sequence[Record], paper_metric: str, metric: str, re
             f"paper: {paper_label}": f"{entry[paper_metric]}",
             "paper: row − full": f"{entry[paper_metric] - paper['rows'][reference][paper_metric]:+.4g}",
         }
-        if row in rows:
-            values = [record.metrics[metric] for record in rows[row].values()]
+        values = [record.metrics[metric] for record in rows.get(row, {}).values() if metric in record.metrics]
+        if values:
+            interval = None if row == reference else difference(found, row, reference, metric)
             line[f"ours: {ours}"] = spread(values, digits)
-            line["ours: row − full, 95 %"] = "–" if row == reference else str(difference(found, row, reference, metric))
+            line["ours: row − full, 95 %"] = str(interval) if interval else "–"
             line["n"] = f"{len(values)} seeds x {next(iter(rows[row].values())).n} pairs"
         lines[labels.get(row, entry["label"])] = line
-    return pd.DataFrame.from_dict(lines, orient="index").fillna("not recorded yet")
+    return pd.DataFrame.from_dict(lines, orient="index").fillna("not measured")
 
 
-def difference(found: Sequence[Record], row: str, other: str, metric: str) -> Interval:
-    """Return ``row`` minus ``other`` over the seeds that both have, with its 95 % t interval.
-
-    Raises:
-        ValueError: the two rows share no seed.
-    """
+def difference(found: Sequence[Record], row: str, other: str, metric: str) -> Interval | None:
+    """Return ``row`` minus ``other`` over the seeds that both have, with its 95 % t interval; None without any."""
     rows = by_row(found)
-    seeds = sorted(rows.get(row, {}).keys() & rows.get(other, {}).keys())
-    return paired_t_interval([rows[row][s].metrics[metric] - rows[other][s].metrics[metric] for s in seeds])
+    pairs = [(rows[row][seed], rows[other][seed]) for seed in rows.get(row, {}) if seed in rows.get(other, {})]
+    values = [a.metrics[metric] - b.metrics[metric] for a, b in pairs if metric in a.metrics and metric in b.metrics]
+    return paired_t_interval(values) if values else None
 
 
 @dataclass(frozen=True)
@@ -156,13 +161,12 @@ def claims(found: Sequence[Record], wanted: Sequence[Claim] = TABLE_2_CLAIMS) ->
 
     A verdict other than "open" needs three seeds and an interval that excludes zero.
     """
-    rows = by_row(found)
     lines = []
     for claim in wanted:
-        if not rows.get(claim.better, {}).keys() & rows.get(claim.worse, {}).keys():
-            continue
         label, sign, _ = METRICS[claim.metric]
         interval = difference(found, claim.better, claim.worse, claim.metric)
+        if interval is None:
+            continue
         seen = "as claimed" if interval.mean * sign > 0 else "the other way round"
         lines.append(
             {
@@ -182,6 +186,8 @@ def sentence_on_bi_sample(found: Sequence[Record], metrics: Sequence[str] = ("fd
     for metric in metrics:
         label, sign, digits = METRICS[metric]
         interval = difference(found, "full", "bi_sample", metric)
+        if interval is None:
+            continue
         how = "better" if interval.mean * sign > 0 else "worse"
         settled = {"confirmed": "the interval excludes zero", "contradicted": "the interval excludes zero"}
         says = settled.get(verdict(interval, sign), "not settled with these seeds")
@@ -191,8 +197,7 @@ def sentence_on_bi_sample(found: Sequence[Record], metrics: Sequence[str] = ("fd
 
 def differs_from_the_recipe(found: Sequence[Record]) -> pd.DataFrame:
     """Return where the runs differ from the authors' recipe, setting by setting, with the reason."""
-    rows = [resolve(record.table, record.row, record.profile, record.dataset) for record in found]
-    listed = {one.setting: one for row in rows for one in deviations(row.config)}
+    listed = {one.setting: one for record in found for one in deviations(from_mapping(record.config))}
     lines = [
         {"setting": one.setting, "authors": one.authors, "here": one.ours, "why": one.why} for one in listed.values()
     ]
