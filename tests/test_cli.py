@@ -29,6 +29,7 @@ def test_help_loads_no_library():
         ("table II --profile smoke --rows fool", "unknown row 'fool': did you mean 'full'"),
         ("table II --profile smoke --seeds a", "unknown seed 'a'"),
         ("table II --profile smoke --jobs 0", "expected at least one job"),
+        ("table II --profile smoke --jobs 2 --reuse al", "unknown reuse 'al': did you mean 'all'"),
         ("train --row ful --out x", "unknown row 'ful': did you mean 'full'"),
         ("train --row bone_warp --out x", "learns nothing"),
         ("train --profile recorded --out x", "trains nothing"),

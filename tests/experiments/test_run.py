@@ -90,6 +90,15 @@ def test_rows_that_learn_nothing_are_measured_on_the_same_pairs(house):
     assert found[1].metrics["epe_visible_px"] < found[0].metrics["epe_visible_px"]
 
 
+def test_rows_side_by_side_are_commands_of_their_own(house, monkeypatch):
+    monkeypatch.setattr(experiments.run, "resolve", experiments.resolve)  # the commands know no shortened rows
+    found = run_table(wish(house, rows="copy_source,mean_colour"), jobs=2)
+    assert [(one.row, one.n) for one in found] == [("copy_source", 24), ("mean_colour", 24)]
+    (house / "out" / "records" / "table_2.smoke.jsonl").write_text("damaged\n")
+    with pytest.raises(ChildProcessError, match=r"2 of 2 rows failed: .*see .*copy_source-seed0\.log"):
+        run_table(wish(house, rows="copy_source,mean_colour"), jobs=2)
+
+
 def test_the_test_pairs_are_fixed(house):
     _, test_set = load_splits(experiments.resolve("II", "full", "smoke").config, "fashion", None)
     few, more = TestPairs.of(test_set, 5), TestPairs.of(test_set, 9)

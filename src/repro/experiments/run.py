@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from repro import data, features, models, paths, records
 from repro.config import Config, digest, to_mapping
 from repro.data.pair import Pair
-from repro.data.sets import PairSet
 from repro.experiments.request import Request, choose
 from repro.experiments.rows import Row, resolve
 from repro.experiments.weights import LARGEST, export, half, weights_hash
@@ -27,6 +26,7 @@ from repro.training.host import describe, make_fabric, progress
 REUSE = ("all", "training", "nothing")
 TEST_PAIRS_SEED = 2008_12606  # the list of test pairs depends on the data set and its length alone
 Say = Callable[[str], None]
+DataSet = data.FashionSet | data.RealPairs
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class TestPairs:
 
     __test__: ClassVar[bool] = False  # no test class, whatever pytest thinks of its name
 
-    dataset: PairSet
+    dataset: DataSet
     indices: list[int]
 
     @classmethod
-    def of(cls, dataset: PairSet, count: int) -> "TestPairs":
+    def of(cls, dataset: DataSet, count: int) -> "TestPairs":
         """Return ``count`` pairs of a data set, drawn once and for all; all of them where there are fewer."""
         order = np.random.Generator(np.random.PCG64(TEST_PAIRS_SEED)).permutation(len(dataset))
         return cls(dataset, sorted(int(index) for index in order[:count]))
@@ -173,15 +173,15 @@ def run_row(
     return finished
 
 
-def load_splits(config: Config, dataset: str, root: Path | None) -> tuple[PairSet, PairSet]:
+def load_splits(config: Config, dataset: str, root: Path | None) -> tuple[DataSet, DataSet]:
     """Return the training and the test pairs of a config."""
     size, scale, sigma = config.data.size, config.data.scale, config.data.heatmap_sigma
     train_set, test_set = (data.load(dataset, split, size, scale, root, sigma=sigma) for split in ("train", "test"))
-    return train_set, test_set  # type: ignore[return-value]  # read-only attributes
+    return train_set, test_set
 
 
 def measure(
-    row: Row, trained: Trained | None, test_set: PairSet, device: str
+    row: Row, trained: Trained | None, test_set: DataSet, device: str
 ) -> tuple[Evaluation, dict[str, dict[str, float]]]:
     """Return the scores of a row on the fixed test pairs, and on the subsets that are reported on their own."""
     pairs = TestPairs.of(test_set, row.config.evaluation.pairs)
@@ -225,7 +225,7 @@ def curve_file(record: Record, folder: Path | None = None) -> Path:
     return (folder or paths.records()) / "curves" / f"{_stem(record)}.jsonl"
 
 
-def data_hash(train_set: PairSet, test_set: PairSet) -> str:
+def data_hash(train_set: DataSet, test_set: DataSet) -> str:
     """Return one hash for both splits."""
     return hashlib.sha256(f"{train_set.hash} {test_set.hash}".encode()).hexdigest()
 

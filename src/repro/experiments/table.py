@@ -6,9 +6,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from repro import data, paths, records
-from repro.experiments.request import RECORDED, Request
+from repro.experiments.request import RECORDED, Request, choose
 from repro.experiments.rows import PROFILES, resolve
-from repro.experiments.run import Folders, Say, load_splits, run_row
+from repro.experiments.run import REUSE, Folders, Say, load_splits, run_row
 from repro.metrics import TRIVIAL
 from repro.records import Record
 
@@ -28,6 +28,7 @@ def run_table(
     Raises:
         ChildProcessError: a row that ran in its own process failed; the message names its log.
     """
+    choose("reuse", reuse, REUSE)
     if request.profile == RECORDED:
         return recorded(request)
     wanted = [
