@@ -49,6 +49,14 @@ def test_what_a_person_got_wrong_is_one_line(arguments, message, capsys, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("arguments", ["table II --profil smoke", "train --out x --pro smoke", "data list --traceb"])
+def test_abbreviated_options_start_nothing(arguments, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(arguments.split())
+    assert refused.value.code == 2
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
 def test_doctor_and_lists_say_what_is_there(capsys):
     for command in ("doctor", "data list", "weights list", "table II"):
         assert main(command.split()) == 0

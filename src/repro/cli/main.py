@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from repro import __version__
 
@@ -32,9 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """Refuses abbreviated options: ``--profil smoke`` must not start a training. Subparsers are of the same class."""
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options, allow_abbrev=False)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser("repro", description="Reproducible companion of GFLA.")
+    top = Parser("repro", description="Reproducible companion of GFLA.")
     top.add_argument("--version", action="version", version=f"repro {__version__}")
     top.add_argument("--traceback", action="store_true", help="show where an error arose")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
