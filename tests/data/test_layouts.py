@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from repro.data.annotations import HEADER
-from repro.data.images import DamagedImage
+from repro.data.images import DamagedImage, damage, read_image
 from repro.data.joints import heatmaps
 from repro.data.layouts import LAYOUTS, deepfashion_identity, flatten_name, market_identity, read_exclusions, scan_pairs
 from repro.data.problems import DataError
@@ -226,6 +226,18 @@ def test_damage_in_the_middle_is_named_when_the_image_is_read(tmp_path):
     with pytest.raises(DamagedImage, match=FASHION[0]):
         dataset[0]
     assert "1 x damaged image" in str(check(root, "deepfashion"))
+
+
+def test_every_flipped_byte_of_a_png_is_seen(tmp_path):
+    path = tmp_path / "person.png"
+    Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(path)
+    whole = path.read_bytes()
+    assert damage(path, decode=True) is None
+    for place in range(8, len(whole) - 12):  # the last chunk, IEND, holds nothing
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(DamagedImage, match=r"person\.png: damaged image"):
+            read_image(path)
+        assert damage(path, decode=True)
 
 
 def test_an_annotation_file_for_another_frame_is_refused(tmp_path):

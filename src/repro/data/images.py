@@ -28,6 +28,9 @@ def read_image(path: str | Path, size: tuple[int, int] | None = None) -> Tensor:
     """
     try:
         with Image.open(path) as file:
+            if file.format == "PNG":  # decoding alone ignores the checksums of the pixels
+                file.verify()
+        with Image.open(path) as file:
             # By way of RGBA, because a palette may hold transparent colours.
             image = (file.convert("RGBA") if file.mode == "P" else file).convert("RGB")
     except FileNotFoundError:
@@ -43,7 +46,7 @@ def damage(path: Path, decode: bool = False) -> str | None:
     """Return what is wrong with an image file, None where nothing was found.
 
     The quick look reads the first and last bytes, which finds empty and truncated files; a file that does not end as
-    JPEG or PNG should is decoded before it is called damaged. ``decode`` decodes every file.
+    JPEG or PNG should is decoded before it is called damaged. ``decode`` decodes every file and checks PNG's checksums.
     """
     with path.open("rb") as file:
         start = file.read(2)
