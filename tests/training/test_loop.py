@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny import RandomPairs, tiny_config
 
+from repro import features
 from repro.config import ConfigError
 from repro.training import checkpoint, loop, read_curve, train
 from repro.training.checkpoint import CheckpointError
@@ -180,6 +181,40 @@ def test_a_loss_that_is_no_number_names_step_and_term_and_keeps_the_checkpoint(t
     tensors, rest = checkpoint.load(tmp_path)
     assert rest["position"]["step"] == 2
     assert all(bool(tensor.isfinite().all()) for tensor in tensors.values() if tensor.is_floating_point())
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path, monkeypatch):
+    real = loop.JointStage.step
+
+    def poisoned(self, batch):
+        self.count = getattr(self, "count", 0) + 1
+        if self.count == 2:  # a NaN gradient beside a finite loss leaves this behind
+            next(self.generator.parameters()).data.view(-1)[0] = float("nan")
+            return {"total": torch.tensor(1.0)}
+        return real(self, batch)
+
+    monkeypatch.setattr(loop.JointStage, "step", poisoned)
+    with pytest.raises(NotFinite, match=r"stage 'joint', step 2: generator/\S+ holds NaN or infinity"):
+        run(tmp_path, config=tiny_config(stages=["joint"], joint__steps=3))
+    assert checkpoint.load(tmp_path)[1]["position"]["step"] == 1
+
+
+def test_a_resized_tap_is_noted_once_also_after_a_restart(tmp_path, monkeypatch):
+    config = tiny_config(flow__steps=2, joint__steps=2)
+    assert run(tmp_path / "fits", config=config).notes == []
+    real = features.FeatureNetwork.forward
+    monkeypatch.setattr(  # as SqueezeNet's: one row and column short
+        features.FeatureNetwork,
+        "forward",
+        lambda self, images, taps: {tap: seen[..., 1:, 1:] for tap, seen in real(self, images, taps).items()},
+    )
+    first = run(tmp_path / "short", config=config).notes
+    taps = features.load("procnet").correctness_taps
+    assert first == [
+        f"Correctness: procnet's {taps[layer]} was resized from {size - 1}x{size - 1} to the flow's {size}x{size}."
+        for layer, size in ((3, 8), (2, 16))
+    ]
+    assert run(tmp_path / "short", config=config).notes == first
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):

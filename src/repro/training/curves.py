@@ -16,7 +16,7 @@ EVERY = 20  # steps that share one line of the file, as their mean
 
 
 class NotFinite(FloatingPointError):
-    """A loss is no number any more: the message names stage, step and term."""
+    """A loss or a weight is no number any more: the message names stage, step and term or tensor."""
 
 
 class Curve:

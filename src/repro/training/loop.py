@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from repro import features
 from repro.config import Config, flatten, to_mapping
@@ -44,6 +44,7 @@ class Trained:
         seconds: spent in them, over all restarts.
         peak_memory_mib: of the GPU; on a CPU of the whole process.
         device: in words.
+        notes: what a reader of the results must know about this training, for its record.
     """
 
     generator: nn.Module
@@ -52,6 +53,7 @@ class Trained:
     seconds: float
     peak_memory_mib: float
     device: str
+    notes: list[str] = field(default_factory=list)
 
 
 def train(
@@ -83,7 +85,7 @@ def train(
 
     Raises:
         CheckpointError: the folder's checkpoint is damaged, foreign or of another run.
-        NotFinite: a loss is NaN or infinite; the last checkpoint is from before.
+        NotFinite: a loss or a weight is NaN or infinite; the last checkpoint is from before.
         Interrupted: SIGINT or SIGTERM arrived; the checkpoint is up to date.
         BlockingIOError: another process trains in this folder.
     """
@@ -113,6 +115,7 @@ def train(
         seconds=run.position.seconds,
         peak_memory_mib=host.peak_memory_mib(fabric.device),
         device=host.describe(fabric.device),
+        notes=run.notes,
     )
 
 
@@ -142,12 +145,14 @@ class Run:
         }
         self.networks = Networks(build_generator(config.model, seed), build_discriminator(config, seed))
         self.position = Position(config.stages[0])
+        self.notes: list[str] = []
         self.saved = checkpoint.load(folder)
         if self.saved is not None:
             tensors, rest = self.saved
             refuse_another_run(folder, rest["identity"], self.identity)
             unpack_networks(self.networks, tensors)
             self.position = Position(**rest["position"])
+            self.notes = rest.get("notes", [])
         curves.cut(folder, config.stages, self.position.stage, self.position.step)
         write_whole(folder / "config.json", json.dumps(self.identity, indent=1).encode())
 
@@ -172,15 +177,32 @@ class Run:
         factor = rate_factor(position.step, steps, settings.decay_from)
         set_rate(self.stage.optimizers, factor)
         terms = self.stage.step(batch)
+        self.notes += [note for note in self.stage.notes if note not in self.notes]
         position.step += 1
         position.seconds += time.monotonic() - clock
         self.curve.add(position.step, terms, factor * settings.lr, position.seconds, last=position.step == steps)
 
     def save(self) -> None:
         """Write the checkpoint."""
-        rest = {"identity": self.identity, "position": asdict(self.position), "pending": self.curve.pending()}
+        rest = {
+            "identity": self.identity,
+            "position": asdict(self.position),
+            "pending": self.curve.pending(),
+            "notes": self.notes,
+        }
         tensors, more = pack(self.networks, self.stage.optimizers)
+        refuse_not_finite(tensors, self.position)
         checkpoint.save(self.folder, tensors, rest | more)
+
+
+def refuse_not_finite(tensors: Mapping[str, Tensor], position: Position) -> None:
+    """Raise NotFinite if a tensor holds NaN or infinity: finite losses may have gradients that are not."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise curves.NotFinite(
+                f"stage {position.stage!r}, step {position.step}: {name} holds NaN or infinity, though the losses do "
+                "not; the checkpoint from before is kept"
+            )
 
 
 def refuse_another_run(folder: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:

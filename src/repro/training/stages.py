@@ -32,9 +32,13 @@ if TYPE_CHECKING:
 
 
 class Stage(Protocol):
-    """One stage: what it optimises (checkpoints hold the optimisers by name), and how one step of it goes."""
+    """One stage: what it optimises (checkpoints hold the optimisers by name), and how one step of it goes.
+
+    ``notes`` says in words what a reader of the record must know; it is complete after the first step.
+    """
 
     optimizers: dict[str, Optimizer]
+    notes: list[str]
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one optimiser step and return its loss terms, detached."""
@@ -48,6 +52,7 @@ class FlowStage:
         self.fabric = fabric
         self.weights = loss_weights(config.flow)
         self.flow_losses = FlowLosses(networks.generator, features, config, self.weights)
+        self.notes = self.flow_losses.notes
         flow_net: nn.Module = networks.generator.flow_net  # type: ignore[assignment]
         optimizer = adam({flow_net: config.optimizer.lr}, config.optimizer)
         self.flow_net, self.optimizer = fabric.setup(flow_net, optimizer)
@@ -74,6 +79,7 @@ class JointStage:
         self.mode = config.losses.adversarial_mode
         self.perceptual, self.style = PerceptualLoss(features), StyleLoss(features)
         self.flow_losses = FlowLosses(networks.generator, features, config, self.weights)
+        self.notes = self.flow_losses.notes
         taps = (*self.perceptual.taps * bool(self.weights.perceptual), *self.style.taps * bool(self.weights.style))
         self.image_taps = tuple(dict.fromkeys(taps))
 
@@ -133,7 +139,7 @@ class JointStage:
 class FlowLosses:
     """Sampling correctness and affine regularisation, summed over the flows' scales.
 
-    A feature map of another size than its flow is resized to the flow's grid.
+    A feature map of another size than its flow is resized to the flow's grid, and ``notes`` says so, once per tap.
     """
 
     def __init__(self, generator: nn.Module, features: FeatureNetwork, config: Config, weights: LossWeights) -> None:
@@ -141,6 +147,7 @@ class FlowLosses:
         self.weights = weights
         self.sampling = config.losses.correctness_sampling
         self.masked = config.losses.foreground_mask
+        self.notes: list[str] = []
         if not isinstance(generator, GFLA):
             if weights.correctness or weights.regularization:
                 raise ConfigError(f"{config.model.kind} has no flow: set correctness and regularization to 0")
@@ -172,8 +179,8 @@ class FlowLosses:
             source = self.see(batch.source)
             terms["correctness"] = _sum(
                 sampling_correctness(
-                    taps_on_grid(source, tap, _size(flow))[0],
-                    taps_on_grid(seen, tap, _size(flow))[0],
+                    self._on_grid(source, tap, flow),
+                    self._on_grid(seen, tap, flow),
                     flow,
                     mask=mask,
                     sampling=self.sampling,
@@ -183,6 +190,16 @@ class FlowLosses:
         if self.weights.regularization:
             terms["regularization"] = _sum(affine_regularization(flow, n) for flow, n in zip(flows, self.windows))
         return terms
+
+    def _on_grid(self, seen: Mapping[str, Tensor], tap: str, flow: Tensor) -> Tensor:
+        """Return one tap on the flow's grid."""
+        features, resized = taps_on_grid(seen, tap, (flow.shape[-2], flow.shape[-1]))
+        if resized:
+            had, wanted = ("x".join(map(str, one.shape[-2:])) for one in (seen[tap], flow))
+            note = f"Correctness: {self.features.name}'s {tap} was resized from {had} to the flow's {wanted}."
+            if note not in self.notes:
+                self.notes.append(note)
+        return features
 
 
 def loss_weights(stage: StageConfig) -> LossWeights:
@@ -214,10 +231,6 @@ def rate_factor(step: int, steps: int, decay_from: float) -> float:
     if decay_from >= 1:
         return 1.0
     return min(1.0, (steps - step) / (steps * (1 - decay_from)))
-
-
-def _size(flow: Tensor) -> tuple[int, int]:
-    return flow.shape[-2], flow.shape[-1]
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
