@@ -5,9 +5,11 @@ Everything here reads records and the published numbers; nothing is computed tha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
+from IPython.display import HTML
 
 from repro import records
 from repro.config import from_mapping
@@ -31,6 +33,12 @@ METRICS = {
     "within_3px_visible": ("within 3 px", +1, 3),
     "visibility_f1": ("mask F1", +1, 3),
 }
+
+
+def show(frame: pd.DataFrame, caption: str = "", *, index: bool = True) -> HTML:
+    """Return a table as a page shows it: plain HTML without addresses or random names, so that a rerun is equal."""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return HTML(frame.to_html(index=index, border=0).replace("<thead>", f"{title}<thead>", 1))
 
 
 def first_measured(found: Sequence[Record], metrics: Sequence[str]) -> str:
