@@ -1,5 +1,7 @@
 """A row from data to record, its reuse, and the network that it leaves."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 
@@ -40,7 +42,7 @@ def test_a_row_is_trained_measured_recorded_and_reused(house, capsys):
 
     # The network that ships is the trained one, to half precision.
     model = load_recorded_model(first, one.out / "weights")
-    trained, _ = checkpoint.load(Folders(one.out).run(experiments.resolve("II", "full", "smoke"), "fashion", 0))
+    trained, _ = checkpoint.load(Folders(one.out).run(first.fingerprint))
     name, value = next(iter(model.state_dict().items()))
     assert torch.equal(value, trained[f"generator/{name}"].half().float())
     assert not any(parameter.requires_grad for parameter in model.parameters())
@@ -48,16 +50,40 @@ def test_a_row_is_trained_measured_recorded_and_reused(house, capsys):
 
 def test_a_changed_setting_runs_again_and_says_what_changed(house, monkeypatch, capsys):
     one = wish(house, rows="baseline")
-    run_row(one, "baseline")
+    before = run_row(one, "baseline")
     resolve = experiments.run.resolve
     monkeypatch.setattr(
         experiments.run,
         "resolve",
         lambda *names: resolve(*names, changes={**resolve.keywords["changes"], "joint.steps": 1}),
     )
-    with pytest.raises(ValueError, match=r"config\.joint\.steps: checkpoint 2, now 1"):
-        run_row(one, "baseline")
-    assert "config_hash: recorded" in capsys.readouterr().out
+    after = run_row(one, "baseline")
+    said = capsys.readouterr().out
+    assert "config_hash: recorded" in said
+    assert f"runs again in {Folders(one.out).run(after.fingerprint)}" in said
+    assert (before.steps, after.steps) == (2, 1)
+    assert records.read("II", "smoke", one.out / "records") == [after]
+
+
+def test_an_interrupted_row_continues_in_its_folder(house, monkeypatch):
+    one = wish(house, rows="baseline")
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments.run, "measure", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_row(one, "baseline")
+    (file,) = (one.out / "table_2").rglob(checkpoint.NAME)
+    written = file.stat().st_mtime_ns
+    assert run_row(one, "baseline").steps == 2
+    assert file.stat().st_mtime_ns == written  # all steps were there: none was taken again
+
+
+def test_other_settings_data_or_features_are_another_folder():
+    values = dict(zip(records.KEY, ("II", "full", "fashion", "smoke", 0), strict=True))
+    values |= {"config_hash": "a", "dataset_hash": "b", "features": {"procnet": "c"}}
+    changed = [{"config_hash": "x"}, {"dataset_hash": "x"}, {"features": {"procnet": "x"}}, {"seed": 1}]
+    found = {Folders(paths.runs()).run(values | change) for change in ({}, *changed)}
+    assert len(found) == 5
+    assert Folders(paths.runs()).run(values) in found
 
 
 def test_maintainers_record_into_the_project(house):

@@ -1,8 +1,9 @@
 """One row: train, evaluate, record. A finished row is reused, and the program says so."""
 
 import hashlib
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,9 +46,12 @@ class Folders:
         """Exported networks."""
         return self.out / "weights"
 
-    def run(self, row: Row, dataset: str, seed: int) -> Path:
-        """Checkpoint and curve of one row."""
-        return self.out / table_slug(row.table) / row.profile / dataset / f"{row.name}-seed{seed}"
+    def run(self, fingerprint: Mapping[str, Any]) -> Path:
+        """Checkpoint and curve of one row; other settings, data or features are another folder, so nothing clashes."""
+        table, row, dataset, profile, seed = (fingerprint[name] for name in records.KEY)
+        state = json.dumps([fingerprint[name] for name in ("config_hash", "dataset_hash", "features")], sort_keys=True)
+        name = f"{row}-seed{seed}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
+        return self.out / table_slug(table) / profile / dataset / name
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,10 @@ def run_row(
         "config_hash": digest(one.config),
         "features": {network.name: bare(network.weights_hash)},
     }
+    folder = folders.run(fingerprint)
     if reuse == "all":
-        for folder in (folders.records, paths.records()):
-            found, changes = records.find(fingerprint, folder)
+        for place in (folders.records, paths.records()):
+            found, changes = records.find(fingerprint, place)
             if found is not None:
                 aged = (
                     "" if found.code_hash == records.code_hash() else " (made with other code: --reuse nothing reruns)"
@@ -123,10 +128,9 @@ def run_row(
                 say(f"{label}: reused, recorded {found.started} at commit {found.commit[:8]}{aged}")
                 return found
             if changes:
-                say(f"{label}: recorded before, but {'; '.join(changes)}: runs again")
+                say(f"{label}: recorded before, but {'; '.join(changes)}: runs again in {folder}")
 
     started = records.now()
-    folder = folders.run(one, request.dataset, seed)
     if reuse == "nothing":
         shutil.rmtree(folder, ignore_errors=True)
     provenance = records.provenance()
