@@ -61,6 +61,21 @@ def test_a_missing_base_is_named(tmp_path):
         read_settings(tmp_path / "row.yaml")
 
 
+@pytest.mark.parametrize("bases", [{"a": "a"}, {"a": "b", "b": "a"}])
+def test_a_base_that_leads_back_is_named(tmp_path, bases):
+    for name, base in bases.items():
+        (tmp_path / f"{name}.yaml").write_text(f"base: {base}\n")
+    with pytest.raises(ConfigError, match=r"circle: a\.yaml -> .*a\.yaml"):
+        read_settings(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("stages", [["joint", "flow"], ["flow", "flow"]])
+def test_stages_in_another_order_are_refused(stages):
+    with pytest.raises(ConfigError, match="expected flow, joint or both in this order"):
+        apply(Config(), {"stages": stages})
+    assert apply(Config(), {"stages": []}).stages == ()
+
+
 def test_digest_follows_the_settings_and_nothing_else():
     assert digest(Config()) == digest(apply(Config(), {"batch": 8, "model.width": 1}))
     changed = [digest(apply(Config(), {key: value})) for key, value in {"batch": 7, "model.width": 0.25}.items()]

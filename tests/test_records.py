@@ -116,3 +116,11 @@ def test_provenance_names_code_and_versions():
     assert set(found) == {"commit", "dirty", "code_hash", "versions"}
     assert found["versions"]["torch"].startswith("2.")
     assert len(found["code_hash"]) == 64
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    append(a_record(), tmp_path)
+    path = file_of("II", "smoke", tmp_path)
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
+    with pytest.raises(RecordError, match=r"table_2\.smoke\.jsonl: not UTF-8 text .*restore the file"):
+        read("II", "smoke", tmp_path)

@@ -124,12 +124,18 @@ _POSITIVE |= {"evaluation.pairs"}
 _SHARES = {"optimizer.beta1", "optimizer.beta2", "optimizer.decay_from"}
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the settings of a YAML file as one flat mapping ``"section.key" -> value``, its base's first.
 
+    Args:
+        path: the file.
+        above: names of the files that led here by their ``base``.
+
     Raises:
-        ConfigError: the file is missing, is no mapping, or names a base that is not there.
+        ConfigError: the file is missing, is no mapping, or names a base that is not there or that leads back to it.
     """
+    if path.name in above:
+        raise ConfigError(f"{path.parent}: bases go in a circle: {' -> '.join((*above, path.name))}")
     if not path.is_file():
         raise ConfigError(f"no settings file {path.name} in {path.parent}")
     try:
@@ -139,7 +145,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected 'key: value' lines, got {type(content).__name__}")
     base = content.pop("base", None)
-    inherited = read_settings(path.with_name(f"{base}.yaml")) if base else {}
+    inherited = read_settings(path.with_name(f"{base}.yaml"), (*above, path.name)) if base else {}
     return inherited | flatten(content)
 
 
@@ -229,6 +235,8 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
 
 
 def _check_ranges(config: Config) -> None:
+    if config.stages not in ((), ("flow",), ("joint",), ("flow", "joint")):
+        raise ConfigError(f"stages: expected flow, joint or both in this order, got {list(config.stages)}")
     for key, value in flatten(config).items():
         if isinstance(value, float | int) and not isinstance(value, bool):
             if key in _POSITIVE and not value > 0:

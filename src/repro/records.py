@@ -109,12 +109,16 @@ def read(table: str, profile: str, folder: Path | None = None) -> list[Record]:
     """Return the records of a table at a profile, oldest first; an empty list where nothing was recorded.
 
     Raises:
-        RecordError: a line is damaged or of another schema.
+        RecordError: a line is damaged or of another schema, or the file is no text.
     """
     path = file_of(table, profile, folder)
     if not path.is_file():
         return []
-    return [_parse(line, path, number) for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if line]
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: not UTF-8 text ({error}): restore the file (git checkout) or delete it") from error
+    return [_parse(line, path, number) for number, line in enumerate(lines, 1) if line]
 
 
 def append(record: Record, folder: Path | None = None) -> Path:
@@ -209,6 +213,12 @@ def write_whole(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot write {path}: {reason}; free space or choose another folder") from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed :func:`write_whole` left in a folder; only whoever holds the folder may call this."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
