@@ -34,6 +34,10 @@ def test_defaults_are_all_rows_and_seed_0():
         ({"dataset": "deepfashion"}, "give its folder as root"),
         ({"dataset": "deepfashion", "root": "/no/such/folder"}, "no folder /no/such/folder"),
         ({"root": "/somewhere"}, "takes no root"),
+        ({"exclude": "list.txt"}, "takes no exclude"),
+        ({"dataset": "market1501", "root": "."}, "can be read, checked and loaded"),
+        ({"dataset": "deepfashion", "root": ".", "annotation_size": "256"}, "expected height,width"),
+        ({"dataset": "deepfashion", "root": ".", "exclude": "nowhere.txt"}, "no exclusion list nowhere.txt"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"dataset": "deepfashion", "rows": "bone_warp"}, "unknown row 'bone_warp'"),
     ],
@@ -43,3 +47,13 @@ def test_unknown_names_are_refused_with_the_choices(wish, message, tmp_path):
         wish = {**wish, "root": tmp_path}
     with pytest.raises(RequestError, match=message):
         request(**({"table": "II", "profile": "smoke"} | wish))
+
+
+def test_the_frame_and_the_exclusion_list_of_real_data(tmp_path):
+    wish = {"dataset": "deepfashion", "root": tmp_path}
+    assert request("II", "smoke", **wish).exclude is None
+    assert request("II", "smoke", **wish, annotation_size="256, 176").annotation_size == (256, 176)
+    (tmp_path / "exclude.txt").write_text("image a.jpg\n")
+    assert request("II", "smoke", **wish).exclude == tmp_path / "exclude.txt"
+    (tmp_path / "other.txt").write_text("")
+    assert request("II", "smoke", **wish, exclude=tmp_path / "other.txt").exclude == tmp_path / "other.txt"

@@ -126,7 +126,7 @@ def test_rows_side_by_side_are_commands_of_their_own(house, monkeypatch):
 
 
 def test_the_test_pairs_are_fixed(house):
-    _, test_set = load_splits(experiments.resolve("II", "full", "smoke").config, "fashion", None)
+    _, test_set = load_splits(experiments.resolve("II", "full", "smoke").config, wish(house))
     few, more = TestPairs.of(test_set, 5), TestPairs.of(test_set, 9)
     assert set(few.indices) < set(more.indices)
     assert len(TestPairs.of(test_set, 10**6)) == len(test_set)

@@ -6,7 +6,7 @@ from pathlib import Path
 from repro import data
 from repro.data.layouts import SPLITS
 from repro.data.sets import PROCEDURAL
-from repro.experiments.request import choose, words
+from repro.experiments.request import choose, height_and_width, words
 
 
 def show(options: Namespace) -> None:
@@ -25,7 +25,7 @@ def prepare(options: Namespace) -> None:
 
 def check(options: Namespace) -> None:
     """Read a real data set completely and say what is wrong with it."""
-    report = data.check(options.root, options.layout)
+    report = data.check(options.root, options.layout, height_and_width(options.annotation_size))
     print(report)
     if options.write_exclusions:
         report.write(options.write_exclusions)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from repro import data, experiments, training
+from repro import data, experiments, features, training
 from repro.config import from_mapping
 from repro.experiments import run
 from repro.experiments.rows import PROFILES, TABLES
@@ -25,6 +25,8 @@ def table(options: Namespace) -> None:
         root=options.root,
         out=options.out,
         device=options.device,
+        annotation_size=options.annotation_size,
+        exclude=options.exclude,
     )
     if options.jobs < 1:
         raise ValueError(f"expected at least one job, got {options.jobs}")
@@ -38,29 +40,43 @@ def table(options: Namespace) -> None:
 
 def train(options: Namespace) -> None:
     """Train one row in a folder of its own and print its checkpoint."""
-    experiments.request(  # refuses misspelt names
-        options.table, options.profile, rows=options.row, seeds=options.seed, dataset=options.dataset, root=options.root
+    wanted = experiments.request(
+        options.table,
+        options.profile,
+        rows=options.row,
+        seeds=options.seed,
+        dataset=options.dataset,
+        root=options.root,
+        device=options.device,
+        annotation_size=options.annotation_size,
+        exclude=options.exclude,
     )
+    if len(wanted.rows) != 1 or len(wanted.seeds) > 1:
+        raise ValueError("repro train trains one row with one seed: repro table takes several (--rows a,b --seeds 0,1)")
     known = (options.table in TABLES, options.profile in PROFILES)
     if not all(known):
         raise ValueError(f"profile {options.profile!r} trains nothing: choose one of {', '.join(PROFILES)}")
-    row = experiments.resolve(options.table, options.row, options.profile, options.dataset, changes(options.set))
+    row = experiments.resolve(options.table, wanted.rows[0], options.profile, options.dataset, changes(options.set))
     if not row.learns:
-        raise ValueError(f"row {options.row!r} learns nothing: there is nothing to train")
-    root = Path(options.root) if options.root else None
-    train_set, test_set = run.load_splits(row.config, options.dataset, root)
+        raise ValueError(f"row {row.name!r} learns nothing: there is nothing to train")
+    size = row.config.data.size
+    if size < 64 or size % 32:
+        raise ValueError(f"data.size: expected a multiple of 32 from 64 on, got {size}")
+    training.host.make_fabric(options.device, row.config.precision)  # what is missing is said before data is prepared
+    features.load(row.config.losses.features)
+    train_set, test_set = run.load_splits(row.config, wanted)
     if isinstance(train_set, data.FashionSet):
         train_set.prepare()
     trained = training.train(
         row.config,
         train_set,  # type: ignore[arg-type]  # map-style, not a list
-        seed=int(options.seed),
+        seed=wanted.seeds[0],
         folder=Path(options.out),
         dataset_hash=run.data_hash(train_set, test_set),
         device=options.device,
         checkpoint_every=options.checkpoint_every,
         workers=options.workers,
-        name=f"{options.row} seed {options.seed}",
+        name=f"{row.name} seed {wanted.seeds[0]}",
     )
     print(trained.checkpoint)
 
@@ -77,13 +93,34 @@ def evaluate(options: Namespace) -> None:
     prefix = "generator/"
     generator.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     device = training.host.make_fabric(options.device, "32-true").device
-    _, test_set = run.load_splits(config, options.dataset, Path(options.root) if options.root else None)
+    wanted = experiments.request(
+        "II",
+        "smoke",  # any profile that reads data: the settings are the run's own
+        dataset=options.dataset,
+        root=options.root,
+        annotation_size=options.annotation_size,
+        exclude=options.exclude,
+    )
+    train_set, test_set = run.load_splits(config, wanted)
+    if run.data_hash(train_set, test_set) != rest["identity"]["dataset"] and not options.other_data:
+        raise ValueError(
+            f"{options.dataset} as it is read here is not what the run was trained on: give its --dataset, --root, "
+            "--annotation-size and --exclude, or --other-data to score it on this one"
+        )
     pairs = run.TestPairs.of(test_set, options.pairs or config.evaluation.pairs)
     scores = score(generator.to(device), pairs, device=device)
     place = rest["position"]
     print(
         json.dumps(
-            {"stage": place["stage"], "step": place["step"], "n": scores.n, **scores.metrics, **scores.needs}, indent=1
+            {
+                "dataset": options.dataset,
+                "stage": place["stage"],
+                "step": place["step"],
+                "n": scores.n,
+                **scores.metrics,
+                **scores.needs,
+            },
+            indent=1,
         )
     )
 

@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate = _command(commands, "evaluate", "experiments.evaluate", "print the scores of a trained run as JSON")
     evaluate.add_argument("run_folder", metavar="DIR", help="the --out folder of repro train")
     _data(evaluate)
+    evaluate.add_argument("--other-data", action="store_true", help="score on other data than it was trained on")
     evaluate.add_argument("--pairs", type=int, metavar="N", help="held-out pairs; default as in the run's settings")
     evaluate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
 
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     check = _command(actions, "check", "data.check", "read every row and decode every image of a real data set")
     check.add_argument("root", metavar="DIR")
     check.add_argument("--layout", default="deepfashion", help="deepfashion or market1501")
+    check.add_argument("--annotation-size", metavar="H,W", help="what the joints refer to: 256,176")
     check.add_argument("--write-exclusions", metavar="FILE", help="record what to leave out")
     export = _command(actions, "export", "data.export", "write a procedural set in the layout of DeepFashion")
     export.add_argument("folder", metavar="DIR")
@@ -121,3 +123,5 @@ def _data(command: argparse.ArgumentParser) -> None:
         "--dataset", default="fashion", help="fashion (default), or with --root deepfashion, market1501"
     )
     command.add_argument("--root", metavar="DIR", help="folder of a real data set")
+    command.add_argument("--annotation-size", metavar="H,W", help="what a real set's joints refer to: 256,176")
+    command.add_argument("--exclude", metavar="FILE", help="exclusion list; default exclude.txt in the root, if there")

@@ -25,6 +25,7 @@ class Request:
     Attributes:
         out: folder of runs, records and weights.
         profile: "recorded" stands for the results that ship with the project; nothing is trained.
+        annotation_size, exclude: of a real data set, as for :func:`repro.data.load`.
     """
 
     table: str
@@ -35,6 +36,8 @@ class Request:
     root: Path | None
     out: Path
     device: str
+    annotation_size: tuple[int, int] | None = None
+    exclude: Path | None = None
 
 
 def request(
@@ -47,6 +50,8 @@ def request(
     root: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    annotation_size: str | tuple[int, int] | None = None,
+    exclude: str | Path | None = None,
 ) -> Request:
     """Return the checked request; lists may be comma-separated text, an empty text takes the default.
 
@@ -59,6 +64,8 @@ def request(
         root: folder of a real data set.
         out: folder for runs, records and weights; default ``runs``.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        annotation_size: "256,176", height and width that a real set's joints refer to; default the data set's own.
+        exclude: exclusion list of a real set; default ``exclude.txt`` in its root, if there is one.
 
     Raises:
         RequestError: a name or value that is not known, or that does not go with the others.
@@ -68,8 +75,14 @@ def request(
     choose("dataset", dataset, data.NAMES)
     if device.partition(":")[0] not in DEVICES:
         choose("device", device, DEVICES)
-    if dataset in PROCEDURAL and root:
-        raise RequestError(f"dataset {dataset!r} is made by the studio and takes no root: leave root out")
+    for name, value in {"root": root, "annotation_size": annotation_size, "exclude": exclude}.items():
+        if dataset in PROCEDURAL and value:
+            raise RequestError(f"dataset {dataset!r} is made by the studio and takes no {name}: leave {name} out")
+    if dataset == "market1501" and profile != RECORDED:
+        raise RequestError(
+            "Market-1501 can be read, checked and loaded (repro data check, repro.data.load); "
+            "training on it comes with its 128x64 preset: choose fashion or deepfashion"
+        )
     if dataset not in PROCEDURAL and profile != RECORDED:
         if not root:
             raise RequestError(f"dataset {dataset!r} is read from your own copy: give its folder as root")
@@ -86,7 +99,32 @@ def request(
         root=Path(root) if root else None,
         out=Path(out) if out else paths.runs(),
         device=device,
+        annotation_size=height_and_width(annotation_size),
+        exclude=_exclusions(exclude, root),
     )
+
+
+def height_and_width(text: str | tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return "256,176" as (256, 176); None for an empty text.
+
+    Raises:
+        RequestError: anything but two whole numbers above 0.
+    """
+    found = words(text or "")
+    if not found:
+        return None
+    if len(found) != 2 or not all(word.isdecimal() and int(word) for word in found):
+        raise RequestError(f"unknown annotation size {text!r}: expected height,width in pixels (256,176)")
+    return int(found[0]), int(found[1])
+
+
+def _exclusions(exclude: str | Path | None, root: str | Path | None) -> Path | None:
+    if exclude:
+        if not Path(exclude).is_file():
+            raise RequestError(f"no exclusion list {exclude}: repro data check --write-exclusions writes one")
+        return Path(exclude)
+    beside = Path(root) / "exclude.txt" if root else None
+    return beside if beside and beside.is_file() else None
 
 
 def words(text: object) -> list[str]:

@@ -105,7 +105,7 @@ def run_row(
     seed = seed if one.learns else 0
     label = f"table {one.table}, {one.name}, {request.dataset}, {one.profile}, seed {seed}"
     folders = Folders(request.out)
-    train_set, test_set = load_splits(one.config, request.dataset, request.root)
+    train_set, test_set = load_splits(one.config, request)
     network = features.load(one.config.losses.features)
     fingerprint: dict[str, Any] = {
         "table": one.table,
@@ -152,9 +152,9 @@ def run_row(
     finished = Record(
         **fingerprint,
         **provenance,
-        metrics=evaluation.metrics,
+        metrics={name: value for name, value in evaluation.metrics.items() if np.isfinite(value)},
         n=evaluation.n,
-        needs=evaluation.needs,
+        needs=evaluation.needs | _not_finite(evaluation),
         subsets=subsets,
         metric_weights={name: bare(value) for name, value in evaluation.weights.items()},
         config=to_mapping(one.config),
@@ -166,7 +166,7 @@ def run_row(
         flops=models.flops(trained.generator, (one.config.data.size,) * 2) if trained else 0,
         device=trained.device if trained else describe(torch.device("cpu")),
         started=started,
-        notes=[*one.notes, *_undefined(evaluation)],
+        notes=[*one.notes, *_left_out(request, train_set, test_set), *_undefined(evaluation)],
     )
     curve = (folder / curves.NAME).read_bytes() if trained else b""
     keep(finished, evaluation.per_pair, curve, tensors, folders.records, folders.weights)
@@ -177,10 +177,21 @@ def run_row(
     return finished
 
 
-def load_splits(config: Config, dataset: str, root: Path | None) -> tuple[DataSet, DataSet]:
+def load_splits(config: Config, request: Request) -> tuple[DataSet, DataSet]:
     """Return the training and the test pairs of a config."""
-    size, scale, sigma = config.data.size, config.data.scale, config.data.heatmap_sigma
-    train_set, test_set = (data.load(dataset, split, size, scale, root, sigma=sigma) for split in ("train", "test"))
+    train_set, test_set = (
+        data.load(
+            request.dataset,
+            split,
+            config.data.size,
+            config.data.scale,
+            request.root,
+            sigma=config.data.heatmap_sigma,
+            annotation_size=request.annotation_size,
+            exclude=request.exclude,
+        )
+        for split in ("train", "test")
+    )
     return train_set, test_set
 
 
@@ -241,6 +252,23 @@ def bare(value: str) -> str:
 
 def _stem(record: Record) -> str:
     return f"{table_slug(record.table)}.{record.profile}.{record.dataset}.{record.row}.seed{record.seed}"
+
+
+def _left_out(request: Request, *splits: DataSet) -> list[str]:
+    if request.exclude is None:
+        return []
+    content = hashlib.sha256(request.exclude.read_bytes()).hexdigest()
+    counts = ", ".join(f"{one.excluded} {one.split}" for one in splits if isinstance(one, data.RealPairs))
+    return [f"Left out by {request.exclude.name} (SHA-256 {content[:12]}): {counts} pairs."]
+
+
+def _not_finite(evaluation: Evaluation) -> dict[str, str]:
+    """Return what the record's numbers cannot say: JSON knows no NaN, and a finished training is not thrown away."""
+    return {
+        name: "defined for none of the pairs" if evaluation.defined.get(name) == 0 else f"no finite number ({value})"
+        for name, value in evaluation.metrics.items()
+        if not np.isfinite(value)
+    }
 
 
 def _undefined(evaluation: Evaluation) -> list[str]:

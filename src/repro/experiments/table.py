@@ -41,14 +41,17 @@ def run_table(
 
 
 def recorded(request: Request) -> list[Record]:
-    """Return the project's own records of a table, all profiles, filtered by rows, data set and seeds."""
+    """Return the project's own records of a table, all profiles, filtered by rows, data set and seeds.
+
+    Rows that learn nothing have seed 0 only and stand beside every seed.
+    """
     found = [one for profile in PROFILES for one in records.read(request.table, profile)]
     return [
         one
         for one in found
         if one.row in request.rows
         and one.dataset == request.dataset
-        and (one.seed in request.seeds or not request.seeds)
+        and (one.seed in request.seeds or not request.seeds or one.row in TRIVIAL)
     ]
 
 
@@ -56,9 +59,7 @@ def _side_by_side(
     request: Request, wanted: list[tuple[str, int]], jobs: int, reuse: str, record: bool, say: Say
 ) -> None:
     """Run every row as a command of its own, ``jobs`` at a time."""
-    for dataset in load_splits(
-        resolve(request.table, request.rows[0], request.profile).config, request.dataset, request.root
-    ):
+    for dataset in load_splits(resolve(request.table, request.rows[0], request.profile).config, request):
         if isinstance(dataset, data.FashionSet):
             dataset.prepare(jobs)  # once, before the rows would all do it
     logs = Folders(request.out).out / "logs"
@@ -72,6 +73,8 @@ def _side_by_side(
             "--seeds": seed,
             "--dataset": request.dataset,
             "--root": request.root,
+            "--annotation-size": ",".join(map(str, request.annotation_size)) if request.annotation_size else None,
+            "--exclude": request.exclude,
             "--out": request.out,
             "--device": request.device,
             "--reuse": reuse,
