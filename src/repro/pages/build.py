@@ -145,7 +145,8 @@ def execute(pages: Iterable[Path]) -> int:
     """Execute pages in place, cleaned for the commit; a page that fails is left as it was."""
     for page in pages:
         start = time.monotonic()
-        notebook = execution.run(nbformat.read(page, as_version=4))
+        notebook = nbformat.read(page, as_version=4)
+        execution.run(notebook)
         execution.write(execution.normalise(notebook), page)
         print(f"{page}: {time.monotonic() - start:.0f} s, {page.stat().st_size / 1e3:.0f} kB", flush=True)
     return 0

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from repro import paths
+from repro.pages.progress import Progress
 
 # What a page may depend on besides its own text; `data` holds records, published numbers and weights.
 DEPENDENCIES = ("src", "data", "requirements.lock")
@@ -117,43 +117,37 @@ def write(notebook: nbformat.NotebookNode, file: Path) -> None:
     os.replace(partial, file)
 
 
-def run(
-    notebook: nbformat.NotebookNode,
-    *,
-    parameters: Mapping[str, object] | None = None,
-    environment: Mapping[str, str] | None = None,
-    on_cell: Callable[[int, int], None] | None = None,
-) -> nbformat.NotebookNode:
-    """Execute a notebook in place, in the project's root, and return it.
+def parameterised(notebook: nbformat.NotebookNode, parameters: Mapping[str, object]) -> nbformat.NotebookNode:
+    """Return the notebook with a cell that sets ``parameters`` after its parameters cell, as papermill makes it."""
+    if not parameters:
+        return notebook
+    from papermill.parameterize import parameterize_notebook
+
+    notebook.metadata.setdefault("papermill", {})
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", [])
+    return parameterize_notebook(notebook, dict(parameters), kernel_name="python3", language="python")
+
+
+def run(notebook: nbformat.NotebookNode, *, on_cell: Callable[[int], None] = lambda done: None) -> None:
+    """Execute a notebook in place, in the project's root, with one thread.
 
     Args:
-        notebook: the notebook; with ``parameters`` it must have a cell tagged ``parameters``.
-        parameters: values that replace those of the parameters cell, as papermill does it.
-        environment: variables added to the kernel's environment.
-        on_cell: called with (cells done, cells) after each cell.
+        notebook: receives the outputs while it runs.
+        on_cell: called with the number of cells done after each code cell.
 
     Raises:
         CellExecutionError: a cell failed; the notebook then holds the error.
     """
-    if parameters:
-        from papermill.parameterize import parameterize_notebook
-
-        notebook.metadata.setdefault("papermill", {})
-        for cell in notebook.cells:
-            cell.metadata.setdefault("tags", [])
-        notebook = parameterize_notebook(notebook, dict(parameters), kernel_name="python3", language="python")
-    total = len(notebook.cells)
     client = NotebookClient(
         notebook,
         kernel_name="python3",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         timeout=CELL_TIMEOUT,
         resources={"metadata": {"path": str(paths.root())}},
-        on_cell_complete=lambda cell, cell_index: on_cell(cell_index + 1, total) if on_cell else None,
+        on_cell_complete=lambda cell, cell_index: on_cell(cell_index + 1),
     )
-    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
-    client.execute(env={**os.environ, **one_thread, **(environment or {})})
-    return notebook
+    client.execute(env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"})
 
 
 @dataclass(frozen=True)
@@ -169,6 +163,11 @@ class Job:
     def name(self) -> str:
         """The page's path inside the project."""
         return self.page.relative_to(paths.root()).as_posix()
+
+    @property
+    def label(self) -> str:
+        """The page and its profile, for messages."""
+        return f"{self.name} at {self.profile}"
 
     @property
     def note(self) -> Path:
@@ -191,8 +190,8 @@ def run_all(jobs: Iterable[Job], *, workers: int = 2, fresh: bool = False) -> li
     dependencies = dependencies_hash()
     keys = [fingerprint(job.page, job.profile, dependencies) for job in jobs]
     kept = [None if fresh else _kept(job, key) for job, key in zip(jobs, keys)]
-    progress = _Progress([job for job, old in zip(jobs, kept) if old is None], workers)
-    with ThreadPoolExecutor(workers) as pool:
+    waits = {job.label: _seconds(job) for job, old in zip(jobs, kept) if old is None}
+    with Progress(waits, workers) as progress, ThreadPoolExecutor(workers) as pool:
         waiting = [
             old if old is not None else pool.submit(_run_one, job, key, progress)
             for job, key, old in zip(jobs, keys, kept)
@@ -207,17 +206,24 @@ def _kept(job: Job, key: str) -> Outcome | None:
     old = json.loads(job.note.read_text())
     if not old["ok"] or old["fingerprint"] != key:
         why = "it failed last time" if not old["ok"] else "its text, the code or the data changed"
-        print(f"rerun  {job.name} at {job.profile}: {why}", flush=True)
+        print(f"rerun  {job.label}: {why}", flush=True)
         return None
-    print(f"reuse  {job.name} at {job.profile}: nothing changed ({old['seconds']:.0f} s when it ran)", flush=True)
+    print(f"reuse  {job.label}: nothing changed ({old['seconds']:.0f} s when it ran)", flush=True)
     return Outcome(**{**old, "reused": True})
 
 
-def _run_one(job: Job, key: str, progress: "_Progress") -> Outcome:
-    notebook = nbformat.read(job.page, as_version=4)
+def _seconds(job: Job) -> float | None:
+    """Return how long the job took when it last ran to its end, if it ever did."""
+    old = json.loads(job.note.read_text()) if job.note.exists() else {"ok": False}
+    return old["seconds"] if old["ok"] else None
+
+
+def _run_one(job: Job, key: str, progress: Progress) -> Outcome:
+    notebook = parameterised(nbformat.read(job.page, as_version=4), job.parameters)
+    progress.begin(job.label, notebook)
     start, message = time.monotonic(), ""
     try:
-        notebook = run(notebook, parameters=job.parameters, on_cell=lambda done, of: progress.cell(job, done, of))
+        run(notebook, on_cell=lambda done: progress.cell(job.label, done))
     except CellExecutionError as error:
         message = f"{error.ename}: {error.evalue}"
     except Exception as error:  # a kernel that died, a cell beyond its time: the page failed, the others go on
@@ -227,39 +233,6 @@ def _run_one(job: Job, key: str, progress: "_Progress") -> Outcome:
     partial = job.note.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(outcome)))
     os.replace(partial, job.note)
-    progress.page(job, outcome)
+    words = "ok" if outcome.ok else f"FAILED: {outcome.message[:300]}"
+    progress.end(job.label, f"{words}, {outcome.seconds:.0f} s")
     return outcome
-
-
-class _Progress:
-    """Lines of progress: a page's end with the time left, and cells in between where nothing was said for a while."""
-
-    SILENCE = 10.0
-
-    def __init__(self, jobs: list[Job], workers: int):
-        self.workers, self.total, self.done = workers, len(jobs), 0
-        self.start = self.said = time.monotonic()
-        self.part: dict[tuple[str, str], float] = {(j.name, j.profile): 0.0 for j in jobs}
-        self.lock = threading.Lock()
-        if jobs:
-            print(f"{len(jobs)} pages to execute, {workers} at a time", flush=True)
-
-    def cell(self, job: Job, done: int, of: int) -> None:
-        with self.lock:
-            self.part[job.name, job.profile] = done / of
-            if time.monotonic() - self.said > self.SILENCE:
-                self._say(f"{job.name} at {job.profile}: cell {done} of {of}")
-
-    def page(self, job: Job, outcome: Outcome) -> None:
-        with self.lock:
-            self.done += 1
-            self.part[job.name, job.profile] = 1.0
-            state = "ok" if outcome.ok else f"FAILED: {outcome.message[:300]}"
-            self._say(f"[{self.done}/{self.total}] {job.name} at {job.profile}: {state}, {outcome.seconds:.0f} s")
-
-    def _say(self, text: str) -> None:
-        """Estimate what is left from the share of all cells that is done, each page counted alike."""
-        self.said = time.monotonic()
-        share = sum(self.part.values()) / max(self.total, 1)
-        left = (self.said - self.start) * (1 - share) / share if share > 0 else float("nan")
-        print(f"{text}; {self.said - self.start:.0f} s gone, about {left:.0f} s left", flush=True)
