@@ -139,3 +139,20 @@ class TestAffineRegularization:
             affine_regularization(flow, 5)
         with pytest.raises(ValueError, match=r"expected flow \(B, 2, H, W\), got \(1, 1, 4, 8\)"):
             affine_regularization(flow[:, :1], 3)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_flow_of_whole_numbers_is_refused(direction):
+    with pytest.raises(TypeError, match=r"floating-point numbers, got torch\.int64: convert it with flow\.float"):
+        affine_regularization(torch.zeros(1, 2, 5, 5, dtype=torch.int64), 3, direction=direction)
+
+
+def test_on_gpus_the_residuals_are_no_tf32():
+    from repro.ops.precision import without_tf32
+
+    cudnn = torch.backends.cudnn
+    before = (cudnn.allow_tf32, cudnn.enabled, cudnn.benchmark)
+    with without_tf32(torch.device("cuda")):
+        assert not cudnn.allow_tf32
+        assert (cudnn.enabled, cudnn.benchmark) == before[1:]
+    assert (cudnn.allow_tf32, cudnn.enabled, cudnn.benchmark) == before

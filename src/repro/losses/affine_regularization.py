@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from repro.checks import require_choice, require_shape
 from repro.losses.precision import full_precision
+from repro.ops.precision import without_tf32
 
 DIRECTIONS = ("code", "paper")
 COLLAPSED = 1e-10  # a window whose squared extents differ by more than this ratio has collapsed to a line or a point
@@ -44,10 +45,13 @@ def affine_regularization(flow: Tensor, window: int, *, direction: str = "code")
         a scalar, at least float32, >= 0; 0 for an affine flow up to round-off.
 
     Raises:
+        TypeError: a flow of whole numbers.
         ValueError: a flow of another shape or smaller than the window, a window below 2, an unknown direction.
     """
     require_choice("direction", direction, DIRECTIONS)
     sizes = require_shape("flow", flow, "B 2 H W")
+    if not flow.is_floating_point():
+        raise TypeError(f"expected a flow of floating-point numbers, got {flow.dtype}: convert it with flow.float()")
     if window < 2:
         raise ValueError(f"expected a window of side >= 2 (an affine map has three unknowns per axis), got {window}")
     if min(sizes["H"], sizes["W"]) < window:
@@ -57,7 +61,8 @@ def affine_regularization(flow: Tensor, window: int, *, direction: str = "code")
     if direction == "code":
         # Row p of R is a filter: the residual of the window's pixel p. Each axis of each flow is an image of its own.
         filters = _residual_projector(window).to(flow).view(-1, 1, window, window)
-        residuals = F.conv2d(flow.flatten(0, 1)[:, None], filters)
+        with without_tf32(flow.device):
+            residuals = F.conv2d(flow.flatten(0, 1)[:, None], filters)
         return residuals.square().sum(dim=1).mean() * 2  # the mean runs over x and y too; they are to be added
     return _target_residual(flow.double(), window).mean().to(flow.dtype)
 
