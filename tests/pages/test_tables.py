@@ -7,7 +7,9 @@ import pytest
 from repro import records
 from repro.config import to_mapping
 from repro.experiments import TABLES, resolve
+from repro.metrics import TRIVIAL
 from repro.pages import tables
+from repro.pages.figures import METHOD_COLOURS
 from repro.pages.parameters import refuse_unknown_parameters
 
 
@@ -90,3 +92,7 @@ def test_a_misspelt_parameter_is_refused_and_the_nearest_named():
     refuse_unknown_parameters(fine)
     with pytest.raises(NameError, match="unknown parameter 'profil': did you mean 'profile'"):
         refuse_unknown_parameters(fine | {"profil": "smoke"})
+
+
+def test_every_trained_row_has_its_colour():
+    assert {row for row in TABLES["II"] if row not in TRIVIAL} <= METHOD_COLOURS.keys()

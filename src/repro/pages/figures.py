@@ -22,6 +22,7 @@ METHOD_COLOURS = {
     "local_attn": "#E69F00",
     "bi_sample": "#56B4E9",
     "full": "#D55E00",
+    "full_mean": "#0072B2",
     "zero flow": "#000000",
     "bone warp": "#009E73",
 }
