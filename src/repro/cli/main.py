@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
     """Refuses abbreviated options: ``--profil smoke`` must not start a training. Subparsers are of the same class."""
 
     def __init__(self, *words: Any, **options: Any) -> None:
-        super().__init__(*words, **options, allow_abbrev=False)
+        super().__init__(*words, **(options | {"allow_abbrev": False}))
 
 
 def parser() -> argparse.ArgumentParser:
