@@ -219,6 +219,18 @@ class TestRefusals:
         assert "52 unknown" in str(error.value)
         assert len(str(error.value)) < 1500
 
+    @pytest.mark.parametrize("key", ["state_dict", "model"])
+    def test_a_nested_checkpoint_says_what_to_pass(self, checkpoints, key):
+        with pytest.raises(ValueError, match=rf"under '{key}': pass checkpoint\['{key}'\]"):
+            authors.load({key: checkpoints["discriminator"], "epoch": 3}, "discriminator")
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_weights_that_are_no_numbers_are_named(self, checkpoints, value):
+        bad = dict(checkpoints["discriminator"])
+        bad["conv.bias"] = torch.full((1,), value)
+        with pytest.raises(ValueError, match=r"1 not finite \(conv\.bias\)"):
+            authors.load(bad, "discriminator")
+
     def test_market_is_not_fashion(self, checkpoints):
         with pytest.raises(ValueError, match=r"8 missing .*3 misshapen"):
             authors.load(checkpoints["market"], "fashion")

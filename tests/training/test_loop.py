@@ -217,6 +217,15 @@ def test_a_resized_tap_is_noted_once_also_after_a_restart(tmp_path, monkeypatch)
     assert run(tmp_path / "short", config=config).notes == first
 
 
+def test_what_a_killed_write_left_is_swept_at_the_next_start(tmp_path):
+    from repro.training.host import only_process
+
+    for name in (".checkpoint.new.abc123.tmp", "curve.jsonl"):
+        (tmp_path / name).write_text("")
+    with only_process(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["curve.jsonl"]
+
+
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
     from repro.training.host import only_process
 

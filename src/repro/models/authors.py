@@ -70,11 +70,14 @@ def load(checkpoint: str | Path | Mapping[str, Tensor], task: str) -> nn.Module:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: unknown task, a file that cannot be read, or keys that are unknown, missing, misshapen or
-            contradictory: one message lists them.
+        ValueError: unknown task, a file that cannot be read, or keys that are unknown, missing, misshapen, not
+            finite or contradictory: one message lists them.
     """
     build, prefix = _TASKS[require_choice("task", task, tuple(_TASKS))]
     given, origin = (checkpoint, "the mapping") if isinstance(checkpoint, Mapping) else _read(Path(checkpoint))
+    for key in ("state_dict", "model"):
+        if isinstance(given.get(key), Mapping):
+            raise ValueError(f"{origin} holds its weights under {key!r}: pass checkpoint[{key!r}]")
     given = _classic(given)
     module = build()
     wanted = {prefix + theirs: (ours, value) for ours, value, names in _entries(module) for theirs in names}
@@ -86,6 +89,11 @@ def load(checkpoint: str | Path | Mapping[str, Tensor], task: str) -> nn.Module:
             f"{name} {_describe(given[name])} instead of {tuple(value.shape)}"
             for name, (_, value) in wanted.items()
             if name in given and not _fits(given[name], value)
+        ],
+        "not finite": [
+            name
+            for name, value in given.items()
+            if name in wanted and _fits(value, wanted[name][1]) and not bool(value.isfinite().all())
         ],
     }
     if not any(complaints.values()):

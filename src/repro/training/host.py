@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
+from repro.records import sweep
+
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
@@ -48,7 +50,7 @@ def describe(device: torch.device) -> str:
 
 @contextlib.contextmanager
 def only_process(folder: Path) -> Iterator[None]:
-    """Hold a run's folder; the hold ends with the process, also with a killed one.
+    """Hold a run's folder, swept of what a killed process left; the hold ends with the process, also a killed one.
 
     Raises:
         BlockingIOError: another process trains there.
@@ -62,6 +64,7 @@ def only_process(folder: Path) -> Iterator[None]:
             raise BlockingIOError(
                 f"another process trains in {folder}: wait for it or choose another folder"
             ) from error
+        sweep(folder)
         yield
     finally:
         os.close(descriptor)

@@ -165,6 +165,8 @@ class Run:
         if self.saved is not None:
             unpack_optimizers(self.stage.optimizers, *self.saved)
             unpack_random(*self.saved)
+            if scale := self.saved[1].get("precision"):
+                self.fabric.strategy.precision.load_state_dict(scale)
             pending = self.saved[1]["pending"]
             self.saved = None
         self.curve = curves.Curve(self.folder, stage, pending)
@@ -189,6 +191,7 @@ class Run:
             "position": asdict(self.position),
             "pending": self.curve.pending(),
             "notes": self.notes,
+            "precision": self.fabric.strategy.precision.state_dict(),  # the loss scale of float16
         }
         tensors, more = pack(self.networks, self.stage.optimizers)
         refuse_not_finite(tensors, self.position)
