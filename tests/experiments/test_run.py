@@ -1,11 +1,13 @@
 """A row from data to record, its reuse, and the network that it leaves."""
 
+import dataclasses
+import hashlib
 from unittest.mock import Mock
 
 import pytest
 import torch
 
-from repro import experiments, paths, records
+from repro import data, experiments, paths, records
 from repro.experiments import Folders, TestPairs, load_recorded_model, request, run_row, run_table, weights
 from repro.experiments.run import load_splits
 from repro.training import build_generator, checkpoint
@@ -123,6 +125,37 @@ def test_rows_side_by_side_are_commands_of_their_own(house, monkeypatch):
     (house / "out" / "records" / "table_2.smoke.jsonl").write_text("damaged\n")
     with pytest.raises(ChildProcessError, match=r"2 of 2 rows failed: .*see .*copy_source-seed0\.log"):
         run_table(wish(house, rows="copy_source,mean_colour"), jobs=2)
+
+
+def record_of(row, seed):
+    values = {one.name: "" for one in dataclasses.fields(records.Record)}
+    values |= {"table": "II", "row": row, "dataset": "fashion", "profile": "laptop", "seed": seed}
+    return records.Record(**values | {"schema": records.SCHEMA})
+
+
+def test_rows_that_learn_nothing_stand_beside_every_recorded_seed(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
+    for row, seed in (("full", 0), ("full", 1), ("copy_source", 0)):
+        records.append(record_of(row, seed))
+    assert [(one.row, one.seed) for one in run_table(request("II", seeds="1"))] == [("full", 1), ("copy_source", 0)]
+    assert [one.seed for one in run_table(request("II", seeds="1", rows="full"))] == [1]
+
+
+def test_a_score_without_a_finite_number_goes_into_words():
+    found = Mock(metrics={"l1": 0.5, "epe": float("nan"), "psnr": float("inf")}, defined={"epe": 0, "psnr": 3})
+    assert experiments.run._not_finite(found) == {
+        "epe": "defined for none of the pairs",
+        "psnr": "no finite number (inf)",
+    }
+
+
+def test_the_exclusion_list_is_noted(tmp_path):
+    (tmp_path / "exclude.txt").write_text("image a.jpg\n")
+    one = request("II", "smoke", dataset="deepfashion", root=tmp_path)
+    splits = [Mock(spec=data.RealPairs, split=split, excluded=n) for split, n in (("train", 0), ("test", 2))]
+    (note,) = experiments.run._left_out(one, *splits)
+    content = hashlib.sha256(b"image a.jpg\n").hexdigest()
+    assert note == f"Left out by exclude.txt (SHA-256 {content[:12]}): 0 train, 2 test pairs."
 
 
 def test_the_test_pairs_are_fixed(house):
