@@ -295,3 +295,19 @@ def test_mixed_precision_is_an_option(tmp_path):
     tensors, _ = checkpoint.load(tmp_path)
     assert {tensor.dtype for name, tensor in tensors.items() if name.startswith("generator/")} == {torch.float32}
     assert read_curve(tmp_path).total.notna().all()
+
+
+def test_the_loss_scale_of_float16_continues(tmp_path):
+    from lightning.fabric import Fabric
+    from lightning.fabric.plugins.precision import MixedPrecision
+
+    scales = []
+    for _ in range(2):
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+        fabric = Fabric(accelerator="cpu", plugins=MixedPrecision("16-mixed", "cpu", scaler))
+        one = loop.Run(fabric, tiny_config(stages=["joint"]), 0, tmp_path, "")
+        one.enter("joint")
+        scales.append(scaler.get_scale())
+        scaler.load_state_dict(scaler.state_dict() | {"scale": 1024.0})
+        one.save()
+    assert scales == [2.0**16, 1024.0]
