@@ -166,7 +166,12 @@ def run_row(
         flops=models.flops(trained.generator, (one.config.data.size,) * 2) if trained else 0,
         device=trained.device if trained else describe(torch.device("cpu")),
         started=started,
-        notes=[*one.notes, *_left_out(request, train_set, test_set), *_undefined(evaluation)],
+        notes=[
+            *one.notes,
+            *(trained.notes if trained else []),
+            *_left_out(request, train_set, test_set),
+            *_undefined(evaluation),
+        ],
     )
     curve = (folder / curves.NAME).read_bytes() if trained else b""
     keep(finished, evaluation.per_pair, curve, tensors, folders.records, folders.weights)
