@@ -24,7 +24,8 @@ def procnet(options: Namespace) -> None:
 
     train, test = (data.prepare("fashion", split, 64) for split in ("train", "test"))
     steps = {} if options.steps is None else {"steps": options.steps}
-    record = train_procnet(
-        options.out or paths.weights(), train, test, seed=options.seed, command="repro weights procnet", **steps
-    )
+    command = f"repro weights procnet --seed {options.seed}"
+    if steps:
+        command += f" --steps {options.steps}"
+    record = train_procnet(options.out or paths.weights(), train, test, seed=options.seed, command=command, **steps)
     print(record)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from repro.models import initialisation
 from repro.models.blocks import JumpBlock, ResBlockUp, encoder
 from repro.models.settings import POSE_CHANNELS, attention_layers, coarse_to_fine, require_pair, scaled
+from repro.ops.precision import without_tf32
 
 ENCODER_CHANNELS = (32, 64, 128, 256, 256)
 
@@ -92,6 +93,9 @@ class FlowEstimator(nn.Module):
 
 
 def _exactly(head: nn.Module, x: Tensor) -> Tensor:
-    """Apply ``head`` in the weights' own precision: in bfloat16 a flow of 32 pixels would move in steps of 1/4."""
-    with torch.autocast(x.device.type, enabled=False):
+    """Apply ``head`` in the weights' own precision: in bfloat16 a flow of 32 pixels would move in steps of 1/4.
+
+    TF32 keeps no more than 10 bits of the fraction either (steps of 1/32), so it is left out too.
+    """
+    with torch.autocast(x.device.type, enabled=False), without_tf32(x.device):
         return head(x.to(next(head.parameters()).dtype))
