@@ -9,7 +9,7 @@ from torch import Tensor
 
 from repro.data.studio.backdrop import Backdrop
 from repro.data.studio.camera import Camera
-from repro.data.studio.mesh import Mesh
+from repro.data.studio.mesh import Mesh, pose_vertices
 from repro.data.studio.raster import Fragments, rasterize, weighted_corners
 from repro.data.studio.shading import (
     Light,
@@ -25,6 +25,7 @@ from repro.data.studio.shot import Shot, joints_visible
 from repro.data.studio.skeleton import OPENPOSE_18, Pose
 from repro.data.studio.subject import Subject, wrinkled
 from repro.data.studio.subject import albedo as surface_albedo
+from repro.data.studio.tubes import Array
 from repro.data.studio.wardrobe import Wardrobe
 
 SUPERSAMPLING = 2
@@ -71,6 +72,7 @@ def render(
     cameras: Sequence[Camera],
     size: tuple[int, int] = (256, 256),
     *,
+    vertices: Sequence[Array] | None = None,
     light: Light | Sequence[Light] | None = None,
     background: Backdrop | Sequence[Backdrop] | None = None,
     device: torch.device | str = "cpu",
@@ -84,12 +86,13 @@ def render(
         mesh, wardrobe: who, and in what clothes.
         poses, cameras: equally many.
         size: (H, W).
+        vertices: (V, 3) posed vertices of each pose, for example with cloth that swings; None = skinning alone.
         light: one, or one per view; None = a light up on the left of each camera.
         background: one, or one per view; None = the plain backdrop.
         device: where to compute; the views come back on the CPU.
 
     Raises:
-        ValueError: not as many cameras (lights, backgrounds) as poses, or a size below 8 pixels.
+        ValueError: not as many cameras (vertices, lights, backgrounds) as poses, or a size below 8 pixels.
     """
     count = len(poses)
     lights = [studio_light(camera) for camera in cameras] if light is None else _per_view(light, count, "lights")
@@ -100,29 +103,33 @@ def render(
     if min(size) < 8:
         raise ValueError(f"expected a size of at least 8 x 8 pixels, got {height} x {width}")
 
+    if vertices is None:
+        vertices = [pose_vertices(mesh, pose) for pose in poses]
+    posed = zip(_per_view(vertices, count, "lists of vertices"), poses, cameras)
+    shots = [Shot(mesh, points, pose, camera, size) for points, pose, camera in posed]
+
     subject = Subject(mesh, wardrobe, torch.device(device))
     # As many views together as stay in the processor's cache; the result is the same.
     together = count if subject.faces.is_cuda else max(1, TOGETHER // (height * width))
     views: list[View] = []
     for first in range(0, count, together):
         some = slice(first, first + together)
-        views += _render(subject, mesh, poses[some], cameras[some], size, lights[some], backdrops[some])
+        views += _render(subject, mesh, shots[some], size, lights[some], backdrops[some])
     return views
 
 
 def _render(
     subject: Subject,
     mesh: Mesh,
-    poses: Sequence[Pose],
-    cameras: Sequence[Camera],
+    shots: Sequence[Shot],
     size: tuple[int, int],
     lights: list[Light],
     backdrops: list[Backdrop],
 ) -> list[View]:
     """Return the views of one batch."""
-    count, device = len(poses), subject.faces.device
+    count, device = len(shots), subject.faces.device
     height, width = size
-    shots = [Shot.take(mesh, pose, camera, size) for pose, camera in zip(poses, cameras)]
+    cameras = [shot.camera for shot in shots]
     vertices = torch.from_numpy(np.stack([shot.vertices for shot in shots])).to(device)
     on_screen = torch.stack([shot.screen() for shot in shots]).to(device)
     finer = on_screen * on_screen.new_tensor([SUPERSAMPLING, SUPERSAMPLING, 1])
