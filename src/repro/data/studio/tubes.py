@@ -141,7 +141,7 @@ def tube(
              for end_ring, inner, height in ((0, 1, caps[0]), (-1, -2, caps[1]))]  # fmt: skip
     grid = np.concatenate([domes[0][::-1], grid, domes[1]])
     smooth = np.concatenate([domes[0][::-1], smooth, domes[1]])
-    return _surface(grid, _arc_lengths(smooth, len(domes[0])))
+    return grid_surface(grid, _arc_lengths(smooth, len(domes[0])))
 
 
 def _dome(rim: Array, outward: Array, height: float, rings: int, sectors: int) -> Array:
@@ -169,7 +169,8 @@ def _arc_lengths(grid: Array, first: int) -> Array:
     return np.stack([around - middle[:, None], along - along[first]], -1)
 
 
-def _surface(grid: Array, uv: Array) -> Surface:
+def grid_surface(grid: Array, uv: Array) -> Surface:
+    """Return the surface of a grid of rings (R, S + 1, 3) whose last column repeats the first, with its uv."""
     rings, columns = grid.shape[:2]
     index = np.arange(rings * columns).reshape(rings, columns)
     a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
