@@ -65,7 +65,7 @@ def train(options: Namespace) -> None:
     training.host.make_fabric(options.device, row.config.precision)  # what is missing is said before data is prepared
     features.load(row.config.losses.features)
     train_set, test_set = run.load_splits(row.config, wanted)
-    if isinstance(train_set, data.FashionSet):
+    if isinstance(train_set, data.ProceduralSet):
         train_set.prepare()
     trained = training.train(
         row.config,

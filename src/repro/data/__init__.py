@@ -9,18 +9,23 @@ from repro.data.pair import Pair, stack_pairs
 from repro.data.photographs import astronaut, read_photographs
 from repro.data.problems import DataError
 from repro.data.real import RealPairs, check
-from repro.data.sets import NAMES, PairSet, load, prepare
+from repro.data.sets import NAMES, PROCEDURAL, REAL, DataSet, PairSet, load, prepare
 from repro.data.studio.fashion import FashionSet
+from repro.data.studio.procedural_set import ProceduralSet
 
 __all__ = [
     "JOINTS",
     "LIMBS",
     "MIRROR",
     "NAMES",
+    "PROCEDURAL",
+    "REAL",
     "DataError",
+    "DataSet",
     "FashionSet",
     "Pair",
     "PairSet",
+    "ProceduralSet",
     "RealPairs",
     "astronaut",
     "augment_market",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,6 +97,9 @@ class RealPairs:
             identity=int(self.identity[source]),
             sigma=self.sigma,
         )
+
+    def __iter__(self) -> Iterator[Pair]:
+        return (self[index] for index in range(len(self)))
 
     def image(self, index: int) -> Tensor:
         """Return image ``names[index]``, (3, H, W) in [0, 1]."""

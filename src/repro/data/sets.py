@@ -1,8 +1,9 @@
 """One door to every data set: ``load(name, split)``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -11,22 +12,35 @@ from repro.data.joints import SIGMA
 from repro.data.layouts import LAYOUTS, SPLITS
 from repro.data.pair import Pair
 from repro.data.real import RealPairs
-from repro.data.studio.fashion import SCALES, FashionSet
+from repro.data.studio.fashion import FashionSet
+from repro.data.studio.people_set import SCALES
+from repro.data.studio.procedural_set import SMALLEST, ProceduralSet
 
-PROCEDURAL = ("fashion",)
+PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
+    "fashion": FashionSet,
+}
+"""What the studio makes: name -> class, called as ``(split, size, scale, sigma)``; size None = the class's own."""
+
+REAL: dict[str, Callable[..., "DataSet[Any]"]] = {name: partial(RealPairs, name) for name in LAYOUTS}
+"""What is read from the user's copy: name -> reader, called as ``(split, root=..., size=..., sigma=...)``; those of
+LAYOUTS also take annotation_size and exclude."""
+
+_PLANNED = (
+    "market", "fashion_video", "iper", "h36m", "car", "chair", "face",
+    "fashionvideo", "iper_real", "human36m", "shapenet", "faceforensics",
+)  # fmt: skip
 # Names that later sets will have.
-RESERVED = ("market", "fashion_video", "iper", "h36m", "car", "chair", "face", "fashionvideo", "iper_real", "human36m")
-NAMES = (*PROCEDURAL, *LAYOUTS)
+RESERVED = tuple(name for name in _PLANNED if name not in PROCEDURAL and name not in REAL)
+NAMES = (*PROCEDURAL, *REAL)
+
+Item = TypeVar("Item", covariant=True)
 
 
-class PairSet(Protocol):
-    """What every data set of pairs offers: ``dataset[i]`` is a :class:`Pair`, indices run over ``pairs``.
+class DataSet(Protocol[Item]):
+    """What every data set offers: ``dataset[i]`` is a :class:`Pair`, a clip or a motion sequence.
 
     Attributes:
         name, split, size, sigma: as loaded.
-        pairs: (N, 2) int64, source and target as indices of views.
-        identity: (M,) int64, the person of each view.
-        joints: (M, 18, 2) float64 of each view.
         hash: what a record names the data by.
     """
 
@@ -34,20 +48,27 @@ class PairSet(Protocol):
     split: str
     size: tuple[int, int]
     sigma: float
-    pairs: Tensor
     hash: str
-
-    @property
-    def identity(self) -> Tensor: ...
-
-    @property
-    def joints(self) -> Tensor: ...
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Pair: ...
+    def __getitem__(self, index: int) -> Item: ...
 
-    def __iter__(self) -> Iterator[Pair]: ...
+    def __iter__(self) -> Iterator[Item]: ...
+
+
+class PairSet(DataSet[Pair], Protocol):
+    """What every data set of pairs offers.
+
+    Attributes:
+        pairs: (N, 2) int64, source and target as indices of views.
+        identity: (M,) int64, the person or thing of each view.
+    """
+
+    pairs: Tensor
+
+    @property
+    def identity(self) -> Tensor: ...
 
 
 def load(
@@ -60,18 +81,22 @@ def load(
     sigma: float = SIGMA,
     annotation_size: tuple[int, int] | None = None,
     exclude: str | Path | None = None,
-) -> FashionSet | RealPairs:
-    """Return a data set of pairs, map-style; studio people are rendered when first asked for (the first in seconds).
+) -> Any:
+    """Return a data set, map-style; what the studio makes is rendered when first asked for (the first in seconds).
 
     Args:
-        name: "fashion" (procedural) or "deepfashion", "market1501" (real layouts, with ``root``).
+        name: a procedural set ("fashion", ...) or a real layout ("deepfashion", "market1501", ...; with ``root``).
         split: "train" or "test"; they share no person.
-        size: of the images, pixels or (H, W); None = 256x256, Market 128x64.
-        scale: how many studio people: "tiny" 6 x 4 views, "default" 400 + 100 x 6, "full" 8000 + 1000 x 6.
+        size: of the images, pixels or (H, W); None = the set's own: 256x256, Market 128x64.
+        scale: how many people, each with so many views: "tiny" 6 x 4, "default" 400 + 100 x 6, "full" 8000 + 1000 x 6;
+            clips 4, 40 + 10, 400 + 100.
         root: folder of a real data set.
         sigma: of the heat maps in pixels; the paper's 6 whatever the size, small profiles use less.
         annotation_size: (H, W) that a real set's annotations refer to; None = (256, 176), Market (128, 64).
         exclude: recorded exclusion list of a real set, as ``check`` writes it.
+
+    Returns:
+        A :class:`PairSet` (people, cars, chairs) or another :class:`DataSet` (of clips, of motion sequences).
 
     Raises:
         ValueError: unknown names (the message lists the choices), arguments that the set does not take, damaged files.
@@ -87,23 +112,27 @@ def load(
     require_choice("data set", name, NAMES)
     require_choice("split", split, SPLITS)
     require_choice("scale", scale, tuple(SCALES))
-    shape = _size(size)
-    if name in LAYOUTS:
-        if root is None:
-            raise ValueError(f"{name} is read from your own copy: pass root=FOLDER (train/, test/ and the csv files)")
-        return RealPairs(name, split, root, shape, sigma=sigma, annotation_size=_size(annotation_size), exclude=exclude)
-    given = {"root": root, "annotation_size": annotation_size, "exclude": exclude}
-    unused = [argument for argument, value in given.items() if value is not None]
+    shape = _size("size", size)
+    given = {"root": root, "annotation_size": _size("annotation_size", annotation_size), "exclude": exclude}
+    options = {argument: value for argument, value in given.items() if value is not None}
+    unused = set(options) - ({"root", "annotation_size", "exclude"} if name in LAYOUTS else {"root"})
+    if name in PROCEDURAL:
+        if options:
+            takers = LAYOUTS if unused else REAL
+            raise ValueError(
+                f"{name} is made by the studio and takes no {', '.join(options)}: use {' or '.join(takers)} for files"
+            )
+        return PROCEDURAL[name](split, shape, scale, sigma)
     if unused:
-        raise ValueError(
-            f"{name} is made by the studio and takes no {', '.join(unused)}: use {' or '.join(LAYOUTS)} for files"
-        )
-    return FashionSet(split, shape or (256, 256), scale, sigma=sigma)
+        raise ValueError(f"{name} takes no {', '.join(sorted(unused))}: only {' and '.join(LAYOUTS)} do")
+    if root is None:
+        raise ValueError(f"{name} is read from your own copy: pass root=FOLDER (train/, test/ and the csv files)")
+    return REAL[name](split, size=shape, sigma=sigma, **options)
 
 
 def prepare(
     name: str, split: str, size: int | tuple[int, int] | None = None, scale: str = "default", workers: int = 2
-) -> FashionSet:
+) -> Any:
     """Return a procedural set after rendering all of it into the cache, with progress and time left.
 
     Interrupted, it keeps what is done; a second call renders the rest, a third returns at once.
@@ -112,17 +141,18 @@ def prepare(
         name, split, size, scale: as for :func:`load`.
         workers: processes that render, each on one thread.
     """
-    require_choice("procedural data set", name, PROCEDURAL)
+    require_choice("procedural data set", name, tuple(PROCEDURAL))
     dataset = load(name, split, size, scale)
-    assert isinstance(dataset, FashionSet)
     dataset.prepare(workers)
     return dataset
 
 
-def _size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+def _size(what: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if size is None:
         return None
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 16:
-        raise ValueError(f"expected a size of at least 16 pixels, got {height}x{width}")
-    return int(height), int(width)
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2 or not all(isinstance(side, int) for side in sides):
+        raise ValueError(f"expected {what} in whole pixels or (height, width), got {size!r}")
+    if min(sides) < SMALLEST:
+        raise ValueError(f"expected a {what} of at least {SMALLEST} pixels, got {sides[0]}x{sides[1]}")
+    return sides

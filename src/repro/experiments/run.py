@@ -27,7 +27,7 @@ from repro.training.host import describe, make_fabric, progress
 REUSE = ("all", "training", "nothing")
 TEST_PAIRS_SEED = 2008_12606  # the list of test pairs depends on the data set and its length alone
 Say = Callable[[str], None]
-DataSet = data.FashionSet | data.RealPairs
+DataSet = data.PairSet
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def run_row(
     provenance = records.provenance()
     trained = None
     if one.learns:
-        if isinstance(train_set, data.FashionSet):
+        if isinstance(train_set, data.ProceduralSet):
             train_set.prepare()
         trained = train(
             one.config,

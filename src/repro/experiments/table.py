@@ -60,7 +60,7 @@ def _side_by_side(
 ) -> None:
     """Run every row as a command of its own, ``jobs`` at a time."""
     for dataset in load_splits(resolve(request.table, request.rows[0], request.profile).config, request):
-        if isinstance(dataset, data.FashionSet):
+        if isinstance(dataset, data.ProceduralSet):
             dataset.prepare(jobs)  # once, before the rows would all do it
     logs = Folders(request.out).out / "logs"
     logs.mkdir(parents=True, exist_ok=True)

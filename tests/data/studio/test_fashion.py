@@ -62,7 +62,7 @@ def test_a_pair_holds_what_the_set_holds(dataset):
     assert pair.identity == int(dataset.identity[source])
     assert pair.source_pose.shape == (18, 64, 64)
     assert dataset[-1].identity == 5
-    with pytest.raises(IndexError, match="72 pairs"):
+    with pytest.raises(IndexError, match="72 examples"):
         dataset[72]
     with pytest.raises(ValueError, match="one person"):
         dataset.pair(0, 4)
@@ -119,7 +119,7 @@ def test_processes_of_their_own_render_the_same(dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
     apart = FashionSet("train", SIZE, "tiny")
     with tqdm(total=apart.people, disable=True) as bar:
-        apart._render_apart(2, bar)
+        apart._draw_apart(2, bar)
     assert apart._cache.missing() == []
     assert np.array_equal(apart.images, dataset.images)
 
@@ -128,7 +128,7 @@ def test_a_worker_that_fails_is_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("REPRO_CACHE", "/dev/null/nowhere")
     broken = FashionSet("train", SIZE, "tiny")
     with tqdm(total=6, disable=True) as bar, pytest.raises(RuntimeError, match="rendering failed"):
-        broken._render_apart(2, bar)
+        broken._draw_apart(2, bar)
 
 
 def test_train_and_test_share_no_person(dataset, held):
