@@ -55,7 +55,12 @@ def mirror_joints(joints: Tensor, width: int) -> Tensor:
 
 
 def heatmaps(
-    joints: Tensor, size: tuple[int, int], sigma: float = SIGMA, source_size: tuple[int, int] | None = None
+    joints: Tensor,
+    size: tuple[int, int],
+    sigma: float = SIGMA,
+    source_size: tuple[int, int] | None = None,
+    *,
+    truncate: bool = True,
 ) -> Tensor:
     r"""Return one Gaussian map per joint, (..., K, H, W) float32 with values in [0, 1].
 
@@ -63,14 +68,15 @@ def heatmaps(
               r_k = \operatorname{int}(y_k / h_{old} \cdot H), \quad c_k = \operatorname{int}(x_k / w_{old} \cdot W)
 
     Convention: joints are (row, column) with pixel centres at integers and are truncated to whole pixels, as in the
-    authors' code. A joint with -1 in either coordinate gives an all-zero map. A joint outside the image still draws its
-    tail; maps are neither cut off nor normalised. Computed in float64, stored in float32.
+    authors' code for single images. A joint with -1 in either coordinate gives an all-zero map. A joint outside the
+    image still draws its tail; maps are neither cut off nor normalised. Computed in float64, stored in float32.
 
     Args:
         joints: (..., K, 2) in pixels of an image of ``source_size``.
         size: (H, W) of the maps.
         sigma: standard deviation in pixels of the maps; the paper uses 6 for every data set.
         source_size: (h_old, w_old) that the joints refer to; None = ``size``.
+        truncate: False keeps the fractions of a pixel, as the authors do for animation.
 
     Returns:
         maps (..., K, H, W) on the joints' device.
@@ -91,7 +97,7 @@ def heatmaps(
         raise ValueError(f"expected a positive size and sigma, got size {tuple(size)}, sigma {sigma}")
     missing = is_missing(joints)
     places = joints.double() if source_size is None else scale_joints(joints, source_size, size)
-    places = places.trunc()
+    places = places.trunc() if truncate else places
 
     # exp(a + b) = exp(a) exp(b): a row of exponentials and a column, equal to the full map within float64 round-off.
     def profile(place: Tensor, length: int) -> Tensor:
