@@ -51,13 +51,15 @@ def page(outcomes: Sequence[Outcome] | None) -> str:
             "Profile `recorded` is what the book shows: its tables are read from committed records.",
             "Profile `smoke` trains every row of a table for seconds, to prove the pipe from data to record;",
             "its numbers are not results and are shown nowhere.",
-            "A page is reused where neither its text, nor the code, nor the data has changed since it ran.",
+            "A page is reused where neither its text, nor the code, nor the data has changed since it ran;",
+            "its seconds are those of that run.",
             "",
             "| page | profile | seconds | ok | |",
             "|---|---|--:|---|---|",
         ]
         for o in sorted(outcomes, key=lambda o: (o.page, o.profile)):
-            note = "reused" if o.reused else o.message.splitlines()[0].replace("|", "/")[:200] if o.message else ""
+            # Nothing here says "reused": a second `make book` would have another page to render.
+            note = o.message.splitlines()[0].replace("|", "/")[:200] if o.message else ""
             lines.append(f"| `{o.page}` | {o.profile} | {o.seconds:.1f} | {'yes' if o.ok else '**no**'} | {note} |")
         lines.append("")
     lines += ["## Versions", "", "| | |", "|---|---|", f"| commit | `{commit()}` |"]
