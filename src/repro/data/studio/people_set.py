@@ -100,7 +100,7 @@ class PeopleSet(ViewSet):
             "joints": np.stack([_joints(view) for view in views]),
             "rotations": np.stack([pose.rotations for pose in poses]),
             "roots": np.stack([pose.root for pose in poses]),
-            "cameras": np.stack([_camera_numbers(camera) for camera in cameras]),
+            "cameras": np.stack([camera_numbers(camera) for camera in cameras]),
             "texture": np.tile(np.array(labels, np.int8), (self.views, 1)),
             "held_out": np.full(self.views, dressed.wears_held_out),
         }
@@ -109,7 +109,7 @@ class PeopleSet(ViewSet):
         """Return the geometry of a view, built anew from the pose and the camera in the cache."""
         rotations, root, camera = (np.array(self.of_view(name, view)) for name in ("rotations", "roots", "cameras"))
         mesh = person_mesh(self.person(view), detail(self.size))
-        return Shot.take(mesh, Pose(rotations, root), _camera(camera), self.size)
+        return Shot.take(mesh, Pose(rotations, root), camera_of(camera), self.size)
 
     def render(self, views: list[int]) -> list[View]:
         """Render views of one person anew, with everything that is not kept in the cache (albedo, depth, alpha)."""
@@ -141,10 +141,12 @@ def _joints(view: View) -> NDArray[np.float64]:
     return joints
 
 
-def _camera_numbers(camera: Camera) -> NDArray[np.float64]:
+def camera_numbers(camera: Camera) -> NDArray[np.float64]:
+    """Return a camera as the numbers (8,) that the cache keeps."""
     return np.array([camera.yaw, camera.pitch, camera.roll, camera.distance, *camera.look_at, camera.focal])
 
 
-def _camera(numbers: NDArray[np.float64]) -> Camera:
+def camera_of(numbers: NDArray[np.float64]) -> Camera:
+    """Return the camera of :func:`camera_numbers`."""
     yaw, pitch, roll, distance, x, y, z, focal = (float(number) for number in numbers)
     return Camera(yaw, pitch, roll, distance, (x, y, z), focal)
