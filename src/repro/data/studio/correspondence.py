@@ -83,7 +83,10 @@ def correspondence(
 def correspondences(
     sources: Sequence[SourceBuffer], targets: Sequence[Shot], height: int, width: int, seen: Fragments | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return flow (B, 2, height, width), visible and person (B, height, width) of B pairs (see `correspondence`)."""
+    """Return flow (B, 2, height, width), visible and person (B, height, width) of B pairs (see `correspondence`).
+
+    Obstacles hide in both shots: their pixels are not the person's, and what they hide in the source is not visible.
+    """
     if len(sources) != len(targets) or not sources:
         raise ValueError(f"expected as many sources as targets, got {len(sources)} and {len(targets)}")
     _common_size([buffer.shot for buffer in sources])
@@ -93,16 +96,18 @@ def correspondences(
         raise ValueError(f"expected what {len(targets)} targets see at {(height, width)}, got {tuple(seen.face.shape)}")
     flow = torch.zeros(len(targets), height * width, 2, dtype=torch.float64)
     visible = torch.zeros(len(targets), height * width, dtype=torch.bool)
+    person = torch.zeros(len(targets), height, width, dtype=torch.bool)
     for index, (buffer, target) in enumerate(zip(sources, targets)):
-        if target.mesh is not buffer.shot.mesh and len(target.mesh.faces) != len(buffer.shot.mesh.faces):
+        if target.mesh is not buffer.shot.mesh and target.own_faces != buffer.shot.own_faces:
             raise ValueError("expected source and target shots of one mesh: flow exists only on a common surface")
         face = seen.face[index].view(-1)
-        pixel = (face >= 0).nonzero().squeeze(1)
+        person[index] = (seen.face[index] >= 0) & (seen.face[index] < target.own_faces)
+        pixel = person[index].view(-1).nonzero().squeeze(1)
         flow[index, pixel], visible[index, pixel] = _match(
             buffer, target, height, width, pixel, face[pixel], seen.barycentric[index].view(-1, 3)[pixel]
         )
     flow = flow.view(-1, height, width, 2).movedim(-1, 1).to(torch.float32)
-    return flow.contiguous(), visible.view(-1, height, width), seen.face >= 0
+    return flow.contiguous(), visible.view(-1, height, width), person
 
 
 def _match(

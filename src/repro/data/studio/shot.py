@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.data.studio.camera import Camera
@@ -22,8 +23,25 @@ JOINT_DEPTH = {
 
 
 @dataclass(frozen=True)
+class Obstacle:
+    """Something else in the scene: it hides the person and is hidden by them, but no flow leads to it.
+
+    Attributes:
+        vertices: (V, 3) metres, as it stands.
+        faces: (F, 3) int64 into its own vertices.
+        two_sided: (F,) bool.
+    """
+
+    vertices: Array
+    faces: NDArray[np.int64]
+    two_sided: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Shot:
-    """What the geometry of one picture needs: who, how they stand, from where, at what size.
+    """What the geometry of one picture needs: who, how they stand, from where, at what size, and what is in the way.
+
+    Rasterised, the faces of the person come first (``own_faces`` of them), then those of the obstacles.
 
     Attributes:
         mesh: the person at rest.
@@ -31,6 +49,7 @@ class Shot:
         pose: the pose, for the joints.
         camera: the camera.
         size: (height, width) of the image in pixels; flow may be asked for at other sizes of the same shape.
+        obstacles: what else is in the scene.
     """
 
     mesh: Mesh
@@ -38,6 +57,7 @@ class Shot:
     pose: Pose
     camera: Camera
     size: tuple[int, int]
+    obstacles: tuple[Obstacle, ...] = ()
 
     @classmethod
     def take(cls, mesh: Mesh, pose: Pose, camera: Camera, size: tuple[int, int]) -> "Shot":
@@ -45,18 +65,31 @@ class Shot:
         return cls(mesh, pose_vertices(mesh, pose), pose, camera, size)
 
     def screen(self, size: tuple[int, int] | None = None) -> Tensor:
-        """Return screen points (V, 3) float64 (x, y in pixels of an image of ``size``, z in metres)."""
-        return torch.from_numpy(self.camera.project(self.vertices, self.size if size is None else size))
+        """Return screen points (V, 3) float64 (x, y in pixels of an image of ``size``, z in metres), obstacles last."""
+        points = np.concatenate([self.vertices, *(obstacle.vertices for obstacle in self.obstacles)])
+        return torch.from_numpy(self.camera.project(points, self.size if size is None else size))
+
+    @property
+    def own_faces(self) -> int:
+        """How many of the ``faces`` are the person's."""
+        return len(self.mesh.faces)
 
     @cached_property
     def faces(self) -> Tensor:
-        """(F, 3) int64."""
-        return torch.from_numpy(self.mesh.faces)
+        """(F, 3) int64, corners of the person's faces and then of the obstacles', into the points of ``screen``."""
+        every, start = [self.mesh.faces], len(self.vertices)
+        if not self.obstacles:  # shared with all shots of the mesh
+            return torch.from_numpy(self.mesh.faces)
+        for obstacle in self.obstacles:
+            every.append(obstacle.faces + start)
+            start += len(obstacle.vertices)
+        return torch.from_numpy(np.concatenate(every))
 
     @cached_property
     def two_sided(self) -> Tensor:
         """(F,) bool."""
-        return torch.from_numpy(self.mesh.two_sided)
+        sides = [self.mesh.two_sided, *(obstacle.two_sided for obstacle in self.obstacles)]
+        return torch.from_numpy(np.concatenate(sides))
 
     def joints(self, layout: str = "openpose18") -> Array:
         """Return the joints (J, 2) as (row, column), pixel centres at integers; -1 where outside the image."""
