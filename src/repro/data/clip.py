@@ -6,7 +6,7 @@ Also the motion without pictures that the Motion Extraction Network learns from.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.data.joints import SIGMA
+from repro.data.structures import skeleton_structure
 
 
 class Footage(Protocol):
@@ -25,9 +26,9 @@ class Footage(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __getitem__(self, frames: Any) -> Self: ...
+    def __getitem__(self, frames: Any, /) -> Any: ...
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray: ...
+    def __array__(self) -> NDArray: ...
 
 
 class ClipTruth(Protocol):
@@ -121,17 +122,17 @@ class Clip:
 
     @cached_property
     def poses(self) -> Tensor:
-        """Structures (T, S, H, W): of the clean skeletons, values 0 to 255; of a face's landmarks."""
+        """Structures (T, S, H, W): of the clean skeletons (maps up to 1, drawing up to 255), of a face's landmarks."""
         if self.landmarks is not None:
             return _face_structures(self.landmarks, self.frames)
-        return _skeletons(self.joints_clean, self.size, "human36m17", self.sigma)
+        return skeleton_structure(self.joints_clean, self.size, "human36m17", self.sigma)
 
     @cached_property
     def source_pose(self) -> Tensor:
         """Structure (S, H, W) of the source: its noisy skeleton, or its landmarks."""
         if self.source_landmarks is not None:
             return _face_structures(self.source_landmarks, self.source)
-        return _skeletons(self.source_joints, self.size, "coco17", self.sigma)
+        return skeleton_structure(self.source_joints, self.size, "coco17", self.sigma)
 
     def slice(self, start: int, stop: int) -> "Clip":
         """Return frames start ... stop - 1 as a clip of their own, with the same source; nothing is read or rendered.
@@ -274,12 +275,6 @@ class _Stacked:
     def _all(self, ask: Callable[[ClipTruth], tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
         flow, visible, person = zip(*(ask(truth) for truth in self.truths))
         return torch.stack(flow), torch.stack(visible), torch.stack(person)
-
-
-def _skeletons(joints: Tensor, size: tuple[int, int], layout: str, sigma: float) -> Tensor:
-    from repro.data.structures import skeleton_structure
-
-    return skeleton_structure(joints, size, layout=layout, sigma=sigma)
 
 
 def _face_structures(landmarks: Tensor, pictures: Tensor) -> Tensor:
