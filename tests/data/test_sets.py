@@ -13,7 +13,7 @@ def test_an_unknown_name_lists_the_known_ones(name):
 
 def test_a_planned_set_says_so():
     with pytest.raises(ValueError, match="planned but not built"):
-        load("iper", "train")
+        load("faceforensics", "train")
 
 
 @pytest.mark.parametrize(

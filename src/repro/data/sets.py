@@ -12,12 +12,15 @@ from repro.data.joints import SIGMA
 from repro.data.layouts import LAYOUTS, SPLITS
 from repro.data.pair import Pair
 from repro.data.real import RealPairs
+from repro.data.studio.clips import FashionVideoSet, IperSet
 from repro.data.studio.fashion import FashionSet
 from repro.data.studio.people_set import SCALES
 from repro.data.studio.procedural_set import SMALLEST, ProceduralSet
 
 PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
     "fashion": FashionSet,
+    "fashion_video": FashionVideoSet,
+    "iper": IperSet,
 }
 """What the studio makes: name -> class, called as ``(split, size, scale, sigma)``; size None = the class's own."""
 
