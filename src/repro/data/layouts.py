@@ -159,11 +159,11 @@ def read_exclusions(path: str | Path) -> set[str]:
         raise FileNotFoundError(f"no exclusion list {path}: `check` writes one")
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     entries = {line for line in lines if line and not line.startswith("#")}
-    forms = ("image ", "pair ", "repeat ", "identity ", "line ")
+    forms = ("image ", "pair ", "repeat ", "identity ", "line ", "video ")
     unknown = sorted(entry for entry in entries if not entry.startswith(forms))
     if unknown:
         raise ValueError(
             f"{path}: {len(unknown)} entries of unknown form, first {unknown[0]!r}: expected `image NAME`, "
-            "`pair FROM,TO`, `repeat FROM,TO`, `identity NUMBER` or `line FILE:LINE`"
+            "`pair FROM,TO`, `repeat FROM,TO`, `identity NUMBER`, `line FILE:LINE` or `video NAME`"
         )
     return entries

@@ -1,8 +1,10 @@
 """What is wrong with files from outside: counted, named, in one message."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 SHOWN = 5
 
@@ -42,3 +44,44 @@ def describe(problems: Sequence[Problem], shown: int = SHOWN) -> str:
         if count > shown:
             lines.append(f"      ... and {count - shown} more")
     return "\n".join(lines)
+
+
+class Findings(Protocol):
+    """What one split of a data folder holds: a line of facts, and everything that is wrong."""
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def problems(self) -> list[Problem]: ...
+
+
+@dataclass
+class Report:
+    """What a check found in a folder."""
+
+    root: Path
+    layout: str
+    splits: Mapping[str, Findings] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Every finding of every split."""
+        return [problem for found in self.splits.values() for problem in found.problems]
+
+    def __str__(self) -> str:
+        lines = [f"{self.layout} in {self.root}"]
+        for split, found in self.splits.items():
+            lines.append(f"{split}: {found.summary}; {len(found.problems)} problems")
+            if found.problems:
+                lines.append(describe(found.problems))
+        return "\n".join(lines)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the exclusion list that answers every problem; each entry is preceded by its reason."""
+        lines = [f"# what to leave out of {self.layout} in {self.root.name}: {len(self.problems)} findings"]
+        for problem in self.problems:
+            lines += [f"# {problem.kind}: {problem.where}: {problem.detail}", problem.key]
+        path = Path(path)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path

@@ -4,7 +4,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from repro.data.images import damage, read_image
 from repro.data.joints import SIGMA, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS, SPLITS, Layout, read_exclusions, scan_pairs
 from repro.data.pair import Pair
-from repro.data.problems import DataError, Problem, describe
+from repro.data.problems import DataError, Problem, Report
 from repro.data.progress import progress_bar
 
 
@@ -136,6 +136,14 @@ class Inspection:
         """How many annotated people have not a single joint."""
         return int(is_missing(self.joints).all(dim=-1).sum())
 
+    @property
+    def summary(self) -> str:
+        """What was counted, in words."""
+        return (
+            f"{len(self.names)} annotated images, {len(self.pairs)} pairs; {self.empty} people without a single joint, "
+            f"{self.outside} joints outside the frame (both kept)"
+        )
+
 
 def inspect(
     layout: Layout,
@@ -224,40 +232,6 @@ def _leaks(layout: Layout, root: Path, split: str, used: list[str]) -> list[Prob
     ]
 
 
-@dataclass
-class Report:
-    """What ``check`` found in a folder."""
-
-    root: Path
-    layout: str
-    splits: dict[str, Inspection] = field(default_factory=dict)
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Every finding of every split."""
-        return [problem for found in self.splits.values() for problem in found.problems]
-
-    def __str__(self) -> str:
-        lines = [f"{self.layout} in {self.root}"]
-        for split, found in self.splits.items():
-            lines.append(
-                f"{split}: {len(found.names)} annotated images, {len(found.pairs)} pairs; {found.empty} people without "
-                f"a single joint, {found.outside} joints outside the frame (both kept); {len(found.problems)} problems"
-            )
-            if found.problems:
-                lines.append(describe(found.problems))
-        return "\n".join(lines)
-
-    def write(self, path: str | Path) -> Path:
-        """Write the exclusion list that answers every problem; each entry is preceded by its reason."""
-        lines = [f"# what to leave out of {self.layout} in {self.root.name}: {len(self.problems)} findings"]
-        for problem in self.problems:
-            lines += [f"# {problem.kind}: {problem.where}: {problem.detail}", problem.key]
-        path = Path(path)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-
 def check(root: str | Path, layout: str = "deepfashion", annotation_size: tuple[int, int] | None = None) -> Report:
     """Return what is right and wrong in a data folder: every annotation row, pair and image is read, images decoded.
 
@@ -270,10 +244,8 @@ def check(root: str | Path, layout: str = "deepfashion", annotation_size: tuple[
         FileNotFoundError: neither split is there, or one of a split's files is not.
     """
     plan = LAYOUTS[require_choice("layout", layout, tuple(LAYOUTS))]
-    report = Report(Path(root), layout)
-    present = [split for split in SPLITS if (report.root / split).is_dir()]
+    root, frame = Path(root), annotation_size or plan.annotation_size
+    present = [split for split in SPLITS if (root / split).is_dir()]
     if not present:
         raise FileNotFoundError(f"{root}: neither train/ nor test/ is there; expected the {layout} layout")
-    for split in present:
-        report.splits[split] = inspect(plan, report.root, split, annotation_size or plan.annotation_size, decode=True)
-    return report
+    return Report(root, layout, {split: inspect(plan, root, split, frame, decode=True) for split in present})
