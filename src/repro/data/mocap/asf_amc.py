@@ -7,7 +7,6 @@ import numpy as np
 
 from repro.data.mocap.capture import Capture, product, turned
 from repro.data.mocap.text import Reader
-from repro.data.studio.skeleton import rotation_matrices
 from repro.data.studio.tubes import Array
 
 DOFS = ("tx", "ty", "tz", "rx", "ry", "rz")

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from repro.data.mocap.capture import Capture, turned
 from repro.data.mocap.text import Reader
+from repro.data.studio.motion import Motion
+from repro.data.studio.skeleton import BONES, PARENT, Skeleton
 from repro.data.studio.tubes import Array
 
 CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "XYZ")
@@ -109,7 +112,7 @@ def _motion(reader: Reader, channels: int) -> tuple[Array, float]:
     seconds = _setting(reader, "Frame Time:")
     if frames < 1 or frames != int(frames) or seconds <= 0:
         reader.fail("impossible length", f"{frames:g} frames of {seconds:g} seconds: expected at least 1, above 0")
-    values = []
+    values: list[list[float]] = []
     while reader.left and len(values) < frames:
         values.append(reader.numbers(reader.line("a frame"), channels, f"values in frame {len(values) + 1}"))
     if len(values) < frames:
@@ -129,3 +132,56 @@ def _setting(reader: Reader, name: str) -> float:
         reader.fail("unknown word", f"expected '{name} NUMBER', got {line[:40]!r}")
     (value,) = reader.numbers(line[len(name) :].split(), 1, f"values of '{name}'")
     return value
+
+
+def write_bvh(motion: Motion, skeleton: Skeleton, path: str | Path) -> Path:
+    """Write a motion of the studio as a BVH file, metres and degrees, for other programs, and return its path.
+
+    Convention: +y up, the person at rest faces +z in the studio's A pose; rotation channels Z, X, Y.
+    """
+    children = [[bone for bone, parent in enumerate(PARENT) if parent == index] for index in range(len(BONES))]
+    lines, order = ["HIERARCHY"], []
+
+    def write(bone: int, depth: int) -> None:
+        pad, parent = "  " * depth, PARENT[bone]
+        offset = skeleton.joints[bone] - (skeleton.joints[parent] if parent >= 0 else 0.0)
+        order.append(bone)
+        lines.extend(
+            [f"{pad}{'JOINT' if depth else 'ROOT'} {_name(bone)}", f"{pad}{{", f"{pad}  OFFSET {_row(offset)}"]
+        )
+        position = "" if depth else "Xposition Yposition Zposition "
+        lines.append(f"{pad}  CHANNELS {3 if depth else 6} {position}Zrotation Xrotation Yrotation")
+        for child in children[bone]:
+            write(child, depth + 1)
+        if not children[bone]:
+            tip = next(point for name, point in _TIPS.items() if BONES[bone].endswith(name))
+            side = BONES[bone].partition("_")[0] + "_" if tip != "crown" else ""
+            end = skeleton.points[side + tip][1] - skeleton.joints[bone]
+            lines.extend([f"{pad}  End Site", f"{pad}  {{", f"{pad}    OFFSET {_row(end)}", f"{pad}  }}"])
+        lines.append(f"{pad}}}")
+
+    write(0, 0)
+    lines += ["MOTION", f"Frames: {len(motion.poses)}", f"Frame Time: {1 / motion.fps:.9f}"]
+    for pose in motion.poses:
+        turns = Rotation.from_rotvec(pose.rotations[order]).as_euler("ZXY", degrees=True)
+        lines.append(_row(np.concatenate([skeleton.joints[0] + pose.root, turns.ravel()])))
+    path = Path(path)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+_BVH_NAMES = {
+    "pelvis": "Hips", "spine": "Spine", "chest": "Chest", "neck": "Neck", "head": "Head", "upper_arm": "Arm",
+    "forearm": "ForeArm", "hand": "Hand", "thigh": "UpLeg", "shin": "Leg", "foot": "Foot",
+}  # fmt: skip
+# Where the last bones end.
+_TIPS = {"head": "crown", "hand": "fingertip", "foot": "toe"}
+
+
+def _name(bone: int) -> str:
+    side, _, rest = BONES[bone].partition("_")
+    return side.title() + _BVH_NAMES[rest] if rest else _BVH_NAMES[side]
+
+
+def _row(values: Array) -> str:
+    return " ".join(f"{value:.6f}" for value in values)
