@@ -1,19 +1,51 @@
 """The door to the data sets: choices are listed, arguments that do not fit are refused."""
 
+import pickle
+
 import pytest
 
-from repro.data import NAMES, load, prepare
+from repro.data import NAMES, PROCEDURAL, REAL, load, prepare
+from repro.data.sets import RESERVED
 
 
 @pytest.mark.parametrize("name", ["fashon", "deepfashion2", ""])
 def test_an_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(ValueError, match="choose one of fashion, deepfashion, market1501"):
+    with pytest.raises(ValueError, match=f"choose one of fashion, market, .*{', '.join(REAL)}"):
         load(name, "train")
 
 
-def test_a_planned_set_says_so():
-    with pytest.raises(ValueError, match="planned but not built"):
-        load("faceforensics", "train")
+def test_every_name_is_built_or_said_to_be_planned():
+    assert set(NAMES) | set(RESERVED) == {
+        "fashion", "market", "fashion_video", "iper", "h36m", "car", "chair", "face",
+        "deepfashion", "market1501", "fashionvideo", "iper_real", "human36m", "shapenet", "faceforensics",
+    }  # fmt: skip
+    assert not set(NAMES) & set(RESERVED)
+    for name in RESERVED:
+        with pytest.raises(ValueError, match="planned but not built"):
+            load(name, "train")
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", PROCEDURAL)
+def test_a_procedural_set_is_named_by_what_it_holds_and_opens_without_rendering(name, empty_cache):
+    sets = {split: load(name, split, scale="tiny") for split in ("train", "test")}
+    for split, dataset in sets.items():
+        assert (dataset.name, dataset.split, dataset.scale) == (name, split, "tiny")
+        assert len(dataset) > 0
+        content = pickle.dumps(dataset)
+        assert len(content) < 1000
+        assert pickle.loads(content).hash == dataset.hash
+        assert load(name, split, scale="tiny").hash == dataset.hash
+        with pytest.raises(IndexError, match=f"has {len(dataset)} examples"):
+            dataset[len(dataset)]
+    assert sets["train"].hash != sets["test"].hash
+    assert len(load(name, "train")) > len(sets["train"])
+    assert list(empty_cache.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -22,6 +54,10 @@ def test_a_planned_set_says_so():
         ({"split": "val"}, "choose one of train, test"),
         ({"scale": "huge"}, "choose one of tiny, default, full"),
         ({"size": 8}, "at least 16"),
+        ({"size": (64, 0)}, "at least 16"),
+        ({"size": 4096}, "up to 1024 pixels"),
+        ({"size": (64, 64, 3)}, "whole pixels"),
+        ({"size": 64.5}, "whole pixels"),
         ({"root": "folder"}, "takes no root"),
         ({"exclude": "list.txt"}, "takes no exclude"),
         ({"annotation_size": (256, 256)}, "takes no annotation_size"),
@@ -32,18 +68,17 @@ def test_arguments_that_do_not_fit_are_refused(arguments, words):
         load("fashion", **{"split": "train", **arguments})
 
 
-def test_a_real_set_needs_its_folder(tmp_path):
-    for name in NAMES[1:]:
-        with pytest.raises(ValueError, match="root=FOLDER"):
-            load(name, "train")
-        with pytest.raises(FileNotFoundError, match=r"missing"):
-            load(name, "train", root=tmp_path / "missing")
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_set_needs_its_folder(name, tmp_path):
+    with pytest.raises(ValueError, match="root=FOLDER"):
+        load(name, "train")
+    with pytest.raises(FileNotFoundError, match=r"missing"):
+        load(name, "train", root=tmp_path / "missing")
     with pytest.raises(ValueError, match="procedural"):
-        prepare("deepfashion", "train")
+        prepare(name, "train")
 
 
-def test_sizes_and_defaults(tmp_path, monkeypatch):
-    monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
+def test_sizes_and_defaults(empty_cache):
     assert load("fashion", "train").size == (256, 256)
     assert len(load("fashion", "train")) == 400 * 30
     assert len(load("fashion", "test", 64)) == 100 * 30
@@ -52,4 +87,5 @@ def test_sizes_and_defaults(tmp_path, monkeypatch):
     hashes = {load("fashion", split, size, "tiny").hash for split in ("train", "test") for size in (64, 128)}
     assert len(hashes) == 4
     assert load("fashion", "train", 64, sigma=2.0).hash == load("fashion", "train", 64).hash
-    assert list(tmp_path.iterdir()) == []
+    assert load("market", "train").size == (128, 64)
+    assert list(empty_cache.iterdir()) == []

@@ -1,6 +1,6 @@
 """One door to every data set: ``load(name, split)``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -14,11 +14,13 @@ from repro.data.pair import Pair
 from repro.data.real import RealPairs
 from repro.data.studio.clips import FashionVideoSet, IperSet
 from repro.data.studio.fashion import FashionSet
+from repro.data.studio.market import MarketSet
 from repro.data.studio.people_set import SCALES
 from repro.data.studio.procedural_set import SMALLEST, ProceduralSet
 
 PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
     "fashion": FashionSet,
+    "market": MarketSet,
     "fashion_video": FashionVideoSet,
     "iper": IperSet,
 }
@@ -129,7 +131,8 @@ def load(
     if unused:
         raise ValueError(f"{name} takes no {', '.join(sorted(unused))}: only {' and '.join(LAYOUTS)} do")
     if root is None:
-        raise ValueError(f"{name} is read from your own copy: pass root=FOLDER (train/, test/ and the csv files)")
+        inside = " (train/, test/ and the csv files)" if name in LAYOUTS else ""
+        raise ValueError(f"{name} is read from your own copy: pass root=FOLDER{inside}")
     return REAL[name](split, size=shape, sigma=sigma, **options)
 
 
@@ -153,7 +156,7 @@ def prepare(
 def _size(what: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if size is None:
         return None
-    sides = (size, size) if isinstance(size, int) else tuple(size)
+    sides = tuple(size) if isinstance(size, Sequence) else (size, size)
     if len(sides) != 2 or not all(isinstance(side, int) for side in sides):
         raise ValueError(f"expected {what} in whole pixels or (height, width), got {size!r}")
     if min(sides) < SMALLEST:

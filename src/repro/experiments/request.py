@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from repro import data, paths
+from repro import paths
+from repro.data.layouts import LAYOUTS
 from repro.data.sets import PROCEDURAL
 from repro.experiments.rows import PROFILES, TABLES
 from repro.metrics import TRIVIAL
@@ -72,7 +73,7 @@ def request(
     """
     choose("table", table, TABLES)
     choose("profile", profile, (RECORDED, *PROFILES))
-    choose("dataset", dataset, data.NAMES)
+    choose("dataset", dataset, ("fashion", *LAYOUTS))
     if device.partition(":")[0] not in DEVICES:
         choose("device", device, DEVICES)
     for name, value in {"root": root, "annotation_size": annotation_size, "exclude": exclude}.items():

@@ -7,10 +7,13 @@ from repro.data.studio import wardrobe as clothes
 from repro.data.studio.backdrop import Backdrop
 from repro.data.studio.camera import Camera, fashion_camera
 from repro.data.studio.identity import Identity
+from repro.data.studio.mesh import Mesh
 from repro.data.studio.people_set import FACE_JOINTS, PeopleSet, detail, person_wardrobe
+from repro.data.studio.pose import random_pose
 from repro.data.studio.render import SUPERSAMPLING, View, render
 from repro.data.studio.shading import random_light
 from repro.data.studio.shot import Shot
+from repro.data.studio.skeleton import Pose
 
 
 class FashionSet(PeopleSet):
@@ -18,9 +21,10 @@ class FashionSet(PeopleSet):
 
     name = "fashion"
 
-    def camera(self, identity: Identity, number: int) -> Camera:
-        """Return the camera of a person's view ``number``."""
-        return fashion_camera(identity.rng("camera", number), identity.body.height)
+    def stage(self, identity: Identity, number: int, mesh: Mesh) -> tuple[Pose, Camera]:
+        """Return how a person stands in view ``number``, and the camera that sees them."""
+        camera = fashion_camera(identity.rng("camera", number), identity.body.height)
+        return random_pose(mesh, identity.rng("pose", number)), camera
 
     def photograph(self, identity: Identity, shots: list[Shot], numbers: list[int]) -> list[View]:
         """Return the pictures of a person's views, each with its own light and wall."""

@@ -15,7 +15,6 @@ from repro.data.studio.camera import Camera
 from repro.data.studio.garments import build_person
 from repro.data.studio.identity import Identity
 from repro.data.studio.mesh import Mesh
-from repro.data.studio.pose import random_pose
 from repro.data.studio.render import View
 from repro.data.studio.shot import Shot
 from repro.data.studio.skeleton import Pose
@@ -33,7 +32,8 @@ FACE_JOINTS = (0, 14, 15, 16, 17)
 
 
 class PeopleSet(ViewSet):
-    """Pairs of views of a person; a subclass says from where (:meth:`camera`) and before what (:meth:`photograph`).
+    """Pairs of views of a person; a subclass says how they stand and from where they are seen (:meth:`stage`), and what
+    else is in the picture (:meth:`photograph`).
 
     Missing joints: outside the image, or of the face and hidden.
     """
@@ -41,8 +41,12 @@ class PeopleSet(ViewSet):
     SCALES = SCALES
 
     @abstractmethod
-    def camera(self, identity: Identity, number: int) -> Camera:
-        """Return the camera of a person's view ``number``."""
+    def stage(self, identity: Identity, number: int, mesh: Mesh) -> tuple[Pose, Camera]:
+        """Return how a person stands in view ``number``, and the camera that sees them."""
+
+    def shoot(self, identity: Identity, number: int, pose: Pose, camera: Camera) -> Shot:
+        """Return the geometry of a staged view; a subclass may add obstacles."""
+        return Shot.take(person_mesh(identity, detail(self.size)), pose, camera, self.size)
 
     @abstractmethod
     def photograph(self, identity: Identity, shots: list[Shot], numbers: list[int]) -> list[View]:
@@ -88,9 +92,8 @@ class PeopleSet(ViewSet):
         """Return a person's pictures, part ids, joints, poses, cameras and clothes."""
         identity, numbers = Identity(self.name, self.split, index), list(range(self.views))
         mesh = person_mesh(identity, detail(self.size))
-        poses = [random_pose(mesh, identity.rng("pose", number)) for number in numbers]
-        cameras = [self.camera(identity, number) for number in numbers]
-        shots = [Shot.take(mesh, pose, camera, self.size) for pose, camera in zip(poses, cameras)]
+        staged = [self.stage(identity, number, mesh) for number in numbers]
+        shots = [self.shoot(identity, number, *scene) for number, scene in zip(numbers, staged)]
         views = self.photograph(identity, shots, numbers)
         dressed = person_wardrobe(identity)
         labels = [dressed.texture_labels[garment] for garment in TEXTURED]
@@ -98,9 +101,9 @@ class PeopleSet(ViewSet):
             "images": np.stack([pixels(view.image) for view in views]),
             "parts": np.stack([view.part.numpy() for view in views]).astype(np.int8),
             "joints": np.stack([_joints(view) for view in views]),
-            "rotations": np.stack([pose.rotations for pose in poses]),
-            "roots": np.stack([pose.root for pose in poses]),
-            "cameras": np.stack([camera_numbers(camera) for camera in cameras]),
+            "rotations": np.stack([pose.rotations for pose, _ in staged]),
+            "roots": np.stack([pose.root for pose, _ in staged]),
+            "cameras": np.stack([camera_numbers(camera) for _, camera in staged]),
             "texture": np.tile(np.array(labels, np.int8), (self.views, 1)),
             "held_out": np.full(self.views, dressed.wears_held_out),
         }
@@ -108,8 +111,7 @@ class PeopleSet(ViewSet):
     def take(self, view: int) -> Shot:
         """Return the geometry of a view, built anew from the pose and the camera in the cache."""
         rotations, root, camera = (np.array(self.of_view(name, view)) for name in ("rotations", "roots", "cameras"))
-        mesh = person_mesh(self.person(view), detail(self.size))
-        return Shot.take(mesh, Pose(rotations, root), camera_of(camera), self.size)
+        return self.shoot(self.person(view), view % self.views, Pose(rotations, root), camera_of(camera))
 
     def render(self, views: list[int]) -> list[View]:
         """Render views of one person anew, with everything that is not kept in the cache (albedo, depth, alpha)."""

@@ -144,7 +144,7 @@ def _render(
     depth = centres.depth.float().cpu()
     views = []
     for index, shot in enumerate(shots):
-        empty, uncovered = backdrops[index].paint(shot.camera, _feet(shot), size), 1 - pixels[index, 6:7]
+        empty, uncovered = backdrops[index].paint(shot.camera, feet(shot), size), 1 - pixels[index, 6:7]
         plain = torch.tensor(backdrops[index].colour)[:, None, None]
         views.append(
             View(
@@ -255,7 +255,7 @@ def _shade(
     return torch.cat([(albedo * factor[:, None]).clamp(0, 1), albedo, torch.ones_like(albedo[:, :1])], 1)
 
 
-def _feet(shot: Shot) -> np.ndarray:
+def feet(shot: Shot) -> np.ndarray:
     """Return the middles (2, 3) of the soles."""
     skeleton = shot.mesh.skeleton
     transforms = skeleton.transforms(shot.pose)
