@@ -8,12 +8,15 @@ from typing import Any, Protocol, TypeVar
 from torch import Tensor
 
 from repro.checks import require_choice
+from repro.data.clip_layouts import CLIP_LAYOUTS
+from repro.data.clip_real import RealClips
 from repro.data.joints import SIGMA
 from repro.data.layouts import LAYOUTS, SPLITS
 from repro.data.pair import Pair
 from repro.data.real import RealPairs
 from repro.data.studio.clips import FashionVideoSet, IperSet
 from repro.data.studio.fashion import FashionSet
+from repro.data.studio.h36m import H36MSet
 from repro.data.studio.market import MarketSet
 from repro.data.studio.people_set import SCALES
 from repro.data.studio.procedural_set import SMALLEST, ProceduralSet
@@ -23,12 +26,16 @@ PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
     "market": MarketSet,
     "fashion_video": FashionVideoSet,
     "iper": IperSet,
+    "h36m": H36MSet,
 }
 """What the studio makes: name -> class, called as ``(split, size, scale, sigma)``; size None = the class's own."""
 
-REAL: dict[str, Callable[..., "DataSet[Any]"]] = {name: partial(RealPairs, name) for name in LAYOUTS}
+REAL: dict[str, Callable[..., "DataSet[Any]"]] = {
+    **{name: partial(RealPairs, name) for name in LAYOUTS},
+    **{name: partial(RealClips, name) for name in CLIP_LAYOUTS},
+}
 """What is read from the user's copy: name -> reader, called as ``(split, root=..., size=..., sigma=...)``; those of
-LAYOUTS also take annotation_size and exclude."""
+LAYOUTS also take annotation_size and exclude, those of CLIP_LAYOUTS exclude."""
 
 _PLANNED = (
     "market", "fashion_video", "iper", "h36m", "car", "chair", "face",
@@ -120,7 +127,8 @@ def load(
     shape = _size("size", size)
     given = {"root": root, "annotation_size": _size("annotation_size", annotation_size), "exclude": exclude}
     options = {argument: value for argument, value in given.items() if value is not None}
-    unused = set(options) - ({"root", "annotation_size", "exclude"} if name in LAYOUTS else {"root"})
+    excludes = {"exclude"} if name in LAYOUTS or name in CLIP_LAYOUTS else set()
+    unused = set(options) - {"root"} - excludes - ({"annotation_size"} if name in LAYOUTS else set())
     if name in PROCEDURAL:
         if options:
             takers = LAYOUTS if unused else REAL
@@ -129,7 +137,7 @@ def load(
             )
         return PROCEDURAL[name](split, shape, scale, sigma)
     if unused:
-        raise ValueError(f"{name} takes no {', '.join(sorted(unused))}: only {' and '.join(LAYOUTS)} do")
+        raise ValueError(f"{name} takes no {', '.join(sorted(unused))}: it is for other layouts, such as deepfashion")
     if root is None:
         inside = " (train/, test/ and the csv files)" if name in LAYOUTS else ""
         raise ValueError(f"{name} is read from your own copy: pass root=FOLDER{inside}")
