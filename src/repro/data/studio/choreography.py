@@ -1,16 +1,20 @@
-"""What each kind of clip does: footsteps, how the pelvis sways over them, and the angles above it."""
+"""What a clip is written in: who is on stage, where the feet step, and curves of the angles above them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from repro.data.studio.gait import Footsteps, Step
+from repro.data.studio.gait import Footsteps, Roll, Step
 from repro.data.studio.mesh import PART, Mesh
+from repro.data.studio.pose import articulate, intersects
 from repro.data.studio.skeleton import BONE
-from repro.data.studio.splines import Curve, constant, plus, wave
+from repro.data.studio.splines import Curve, constant, plus
+from repro.data.studio.tubes import Array
 
 SIDES = ("right", "left")
+STILL = constant(0.0)
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,13 @@ class Stage:
         leg: metres from hip to ankle: the unit of strides and crouches.
         stance: metres between the middle and each foot of a person who stands.
         ease: 1, or less in a skirt: strides and crouches shrink with it.
+        free: tells of angles whether, standing still, no arm enters the body.
     """
 
     leg: float
     stance: float
     ease: float
+    free: Callable[[Mapping[str, float]], bool]
 
     @classmethod
     def of(cls, mesh: Mesh) -> "Stage":
@@ -34,11 +40,9 @@ class Stage:
         leg = float(joints[BONE["left_thigh"], 1] - joints[BONE["left_foot"], 1])
         skirt = mesh.rest_vertices[np.unique(mesh.faces[mesh.part == PART["skirt"]]), 1]
         # To the knee a skirt leaves the legs half free, to the ankles it does not.
-        hem = 1.0 if len(skirt) == 0 else float(np.interp(skirt.min() / leg, [0.2, 0.8], [0.5, 0.75]))
-        return cls(leg, 1.15 * float(joints[BONE["left_thigh"], 0]), hem)
-
-
-STILL = constant(0.0)
+        ease = 1.0 if len(skirt) == 0 else float(np.interp(skirt.min() / leg, [0.25, 0.8], [0.5, 0.75]))
+        stance = 1.1 * float(joints[BONE["left_thigh"], 0])
+        return cls(leg, stance, ease, lambda angles: not intersects(mesh, articulate(angles)))
 
 
 @dataclass
@@ -47,13 +51,13 @@ class Plan:
 
     Attributes:
         footsteps: where the feet stand and step.
-        angles: degrees of the joints above the pelvis, and "lean" and "sway" of the pelvis (see ``pose.articulate``).
+        angles: degrees of all angles above the legs (see ``pose.articulate``) but the turn, which follows the feet.
         side, front: metres by which the pelvis leaves its place over the feet.
         crouch: metres below the height that the legs allow.
-        twist: degrees by which the pelvis is turned against the feet.
         settle: seconds over which the pelvis' way is smoothed.
         weight: part of the way to the standing foot that the pelvis goes while the other foot flies.
-        arm_swing, trunk_swing: degrees per leg length that the right foot is ahead of the left.
+        arm_swing, trunk_swing: degrees per leg length that one foot is ahead of the other.
+        hip_drop: degrees by which the hip of the flying foot drops.
         period: seconds after which everything repeats, or None.
     """
 
@@ -62,87 +66,110 @@ class Plan:
     side: Curve = STILL
     front: Curve = STILL
     crouch: Curve = STILL
-    twist: Curve = STILL
     settle: float = 0.15
     weight: float = 0.3
     arm_swing: float = 0.0
     trunk_swing: float = 0.0
+    hip_drop: float = 0.0
     period: float | None = None
+
+    def add(self, name: str, *curves: Curve) -> None:
+        """Add curves to an angle; without a side, to the angle of both arms."""
+        for own in [name] if name in self.angles else [f"{side}_{name}" for side in SIDES]:
+            self.angles[own] = plus(self.angles[own], *curves)
 
 
 Choreography = Callable[[Stage, np.random.Generator, float], Plan]
+"""(who, generator, seconds) -> the plan of at least that long."""
 
 
-def _idle_sway(stage: Stage, rng: np.random.Generator, until: float) -> Plan:
-    """Stands, breathes, and rocks a little."""
-    period = rng.uniform(2.5, 4.0)
-    sway = lambda low, high, per=1: wave(period / per, rng.uniform(), rng.uniform(low, high))  # noqa: E731
-    angles = _standing(rng)
-    for name, low, high in (("spine_side", 1, 3), ("neck_yaw", 5, 25), ("neck_nod", 1, 4), ("spine_twist", 2, 6),
-                            ("right_shoulder_flex", 2, 7), ("left_shoulder_flex", 2, 7),
-                            ("right_elbow", 2, 8), ("left_elbow", 2, 8)):  # fmt: skip
-        angles[name] = plus(angles[name], sway(low, high))
-    angles["spine_bend"] = plus(angles["spine_bend"], sway(0.5, 1.5, 2))  # breath
-    return Plan(_stand(stage, rng), angles, side=sway(0.015, 0.04), front=sway(0.003, 0.01, 2), period=period,
-                crouch=constant(0.005))  # fmt: skip
+def at_ease(rng: np.random.Generator) -> dict[str, Curve]:
+    """Return the angles of a person at ease: upright, arms hanging, every angle that a choreography may add to."""
+    trunk = {"lean": (1, 1), "sway": (0, 0.5), "spine_bend": (1, 2), "spine_side": (0, 1), "spine_twist": (0, 2),
+             "neck_yaw": (0, 5), "neck_nod": (2, 3), "neck_tilt": (0, 2)}  # fmt: skip
+    arm = {"shoulder_flex": (2, 4), "shoulder_abduct": (13, 3), "shoulder_twist": (8, 8), "elbow": (16, 5),
+           "wrist_flex": (5, 6), "wrist_side": (0, 4)}  # fmt: skip
+    both = {f"{side}_{name}": numbers for side in SIDES for name, numbers in arm.items()}
+    return {name: constant(mean + spread * float(np.clip(rng.normal(), -2, 2)))
+            for name, (mean, spread) in (trunk | both).items()}  # fmt: skip
 
 
-def _walk_in_place(stage: Stage, rng: np.random.Generator, until: float) -> Plan:
-    """Lifts one knee after the other."""
-    period, phase = rng.uniform(0.9, 1.3), rng.uniform()
-    home, height = _stand(stage, rng).home, rng.uniform(0.13, 0.28) * stage.leg * stage.ease
-    steps = []
-    for number in range(int(-3 / period * 2), int((until + 2) / period * 2) + 1):
-        start = (number / 2 + phase) * period
-        side = SIDES[number % 2]
-        steps.append(Step(side, start, start + 0.46 * period, home[side][:2], home[side][2], height, toe_off=18.0))
-    angles, swing = _standing(rng), rng.uniform(15, 35)
-    middle = phase + 0.23  # of the right knee's flight
-    for side, lag in (("right", 0.5), ("left", 0.0)):
-        beat = lambda size, late=0.0, lag=lag: wave(period, 0.25 - middle - lag - late, size)  # noqa: E731
-        angles[f"{side}_shoulder_flex"] = plus(angles[f"{side}_shoulder_flex"], beat(swing))
-        angles[f"{side}_elbow"] = plus(angles[f"{side}_elbow"], constant(swing), beat(0.6 * swing, 0.05))
-    angles["spine_twist"] = plus(angles["spine_twist"], wave(period, 0.25 - middle, rng.uniform(3, 7)))
-    return Plan(Footsteps(home, steps), angles, settle=0.12, weight=0.35, period=period)
-
-
-def _wave(stage: Stage, rng: np.random.Generator, until: float) -> Plan:
-    """Waves a hand."""
-    plan = _idle_sway(stage, rng, until)
-    side, period = SIDES[rng.integers(2)], rng.uniform(0.8, 1.2)
-    swing, lift = rng.uniform(15, 30), rng.uniform(70, 95)
-    plan.angles |= {
-        f"{side}_shoulder_abduct": plus(constant(lift), wave(period, 0.2, 4)),
-        f"{side}_shoulder_flex": constant(rng.uniform(0, 15)),
-        f"{side}_shoulder_twist": constant(rng.uniform(-78, -62)),
-        f"{side}_elbow": plus(constant(rng.uniform(70, 95)), wave(period, 0.0, swing)),
-        f"{side}_wrist_side": wave(period, 0.9, 8),
-    }
-    plan.period = None
-    return plan
-
-
-def _stand(stage: Stage, rng: np.random.Generator, width: float = 1.0) -> Footsteps:
-    """Both feet side by side about the origin, toes a little outward."""
+def side_by_side(stage: Stage, rng: np.random.Generator, width: float = 1.0) -> Footsteps:
+    """Return both feet side by side about the origin, toes a little outward, ``width`` times as wide as usual."""
     out = np.deg2rad(rng.uniform(4, 12))
     wide = stage.stance * width * rng.uniform(0.95, 1.25)
     shift = rng.uniform(-0.03, 0.03)
     return Footsteps({"right": (-wide, shift, -out), "left": (wide, -shift, out)})
 
 
-def _standing(rng: np.random.Generator) -> dict[str, Curve]:
-    """Angles of a person at ease: upright, arms hanging, every angle that a choreography may add to."""
-    mean = {"lean": 1, "sway": 0, "spine_bend": 1, "spine_side": 0, "spine_twist": 0, "neck_yaw": 0, "neck_nod": 2,
-            "neck_tilt": 0}  # fmt: skip
-    spread = {"lean": 1, "sway": 0.5, "spine_bend": 2, "spine_twist": 2, "neck_yaw": 5, "neck_nod": 3, "neck_tilt": 2}
-    arm = {"shoulder_flex": (2, 4), "shoulder_abduct": (13, 3), "shoulder_twist": (8, 8), "elbow": (16, 6),
-           "wrist_flex": (5, 6), "wrist_side": (0, 4)}  # fmt: skip
-    draw = lambda middle, wide: float(middle + wide * np.clip(rng.normal(), -2, 2))  # noqa: E731
-    angles = {name: constant(draw(middle, spread.get(name, 1))) for name, middle in mean.items()}
-    for side in SIDES:
-        angles |= {f"{side}_{name}": constant(max(0.0, draw(*numbers))) if name == "elbow" else
-                   constant(draw(*numbers)) for name, numbers in arm.items()}  # fmt: skip
-    return angles
+class Walker:
+    """Writes the footsteps of someone who walks, turns and stops: the body goes on, the other foot lands beside it.
 
+    Attributes:
+        clock: seconds, when the next foot lifts.
+        place: (x, z) of the body on the ground, metres.
+        heading: radians about +y.
+        side: the foot that goes next.
+    """
 
-KINDS: dict[str, Choreography] = {"idle_sway": _idle_sway, "walk_in_place": _walk_in_place, "wave": _wave}
+    def __init__(
+        self, stage: Stage, rng: np.random.Generator, *, clock: float, place: tuple[float, float] = (0.0, 0.0),
+        heading: float = 0.0, width: float = 1.0,
+    ) -> None:  # fmt: skip
+        self.leg, self.wide, self.out = stage.leg, stage.stance * width, np.deg2rad(rng.uniform(4, 10))
+        self.clock, self.place, self.heading = clock, np.array(place), heading
+        self.side = SIDES[rng.integers(2)]
+        self.home = {side: (*self._beside(side), heading + self._sign(side) * self.out) for side in SIDES}
+        self.steps: list[Step] = []
+        self.rolls: list[Roll] = []
+
+    def step(self, beat: float, ahead: float = 0.0, aside: float = 0.0, turn: float = 0.0, **flight: Any) -> None:
+        """Move the body and land the next foot beside it; the foot flies for four fifths of the beat.
+
+        Args:
+            beat: seconds until the other foot may lift.
+            ahead, aside: metres forward and to the left, after the turn.
+            turn: radians to the left.
+            flight: what else is special about the :class:`~repro.data.studio.gait.Step`.
+        """
+        self.heading += turn
+        self.place = self.place + self.direction(ahead, aside)
+        size = float(np.clip(ahead / (0.6 * self.leg), 0, 1))  # a long stride rolls over the foot
+        given: dict[str, Any] = {
+            "height": 0.05 + 0.03 * size,
+            "toe_off": 12 + 16 * size,
+            "heel_strike": 14 * size,
+        } | flight
+        self.steps.append(Step(
+            self.side, self.clock, self.clock + 0.8 * beat, self._beside(self.side),
+            self.heading + self._sign(self.side) * self.out, **given,
+        ))  # fmt: skip
+        self.clock += beat
+        self.side = self.other
+
+    def wait(self, seconds: float) -> None:
+        """Stand for some seconds."""
+        self.clock += seconds
+
+    @property
+    def other(self) -> str:
+        """The foot that does not go next."""
+        return SIDES[1 - SIDES.index(self.side)]
+
+    @property
+    def footsteps(self) -> Footsteps:
+        """All steps so far."""
+        return Footsteps(self.home, tuple(self.steps), tuple(self.rolls))
+
+    def direction(self, ahead: float, aside: float) -> Array:
+        """Return (x, z) of metres forward and to the left."""
+        sine, cosine = np.sin(self.heading), np.cos(self.heading)
+        return np.array([aside * cosine + ahead * sine, ahead * cosine - aside * sine])
+
+    def _beside(self, side: str) -> tuple[float, float]:
+        x, z = self.place + self.direction(0.0, self._sign(side) * self.wide)
+        return float(x), float(z)
+
+    @staticmethod
+    def _sign(side: str) -> float:
+        return -1.0 if side == "right" else 1.0

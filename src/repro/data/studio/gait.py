@@ -26,7 +26,8 @@ class Step:
         yaw: radians about +y, how it is turned then.
         height: metres of clearance at mid-flight.
         reach: (x, z) metres beside the straight way at mid-flight (kicks).
-        toe_off, heel_strike: degrees of the foot at lifting (heel up) and landing (toes up).
+        toe_off, apex, heel_strike: degrees of the foot at lifting (heel up), at mid-flight (heel up) and at landing
+            (toes up).
     """
 
     side: str
@@ -37,7 +38,20 @@ class Step:
     height: float = 0.06
     reach: tuple[float, float] = (0.0, 0.0)
     toe_off: float = 0.0
+    apex: float = 0.0
     heel_strike: float = 0.0
+
+
+@dataclass(frozen=True)
+class Roll:
+    """A standing foot raises its heel (degrees) and lowers it again: seconds when it starts, is up, lowers, is down."""
+
+    side: str
+    start: float
+    up: float
+    lower: float
+    end: float
+    degrees: float
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,7 @@ class Footsteps:
 
     home: dict[str, tuple[float, float, float]]
     steps: Sequence[Step] = ()
+    rolls: Sequence[Roll] = ()
 
     def track(self, side: str, times: Array) -> Track:
         """Return one foot's track. Flights start and end with zero speed (minimum jerk), so that no foot skates."""
@@ -79,46 +94,66 @@ class Footsteps:
             lift += step.height * bump
             extra += bump[:, None] * np.array(step.reach)
             flying += bump
-            pitch += _roll(step, times)
+            pitch += _pitch(step, times)
             (x, z), yaw = step.place, step.yaw
+        for roll in self.rolls:
+            if roll.side == side:
+                pitch += _over(
+                    (roll.start, roll.up, roll.lower, roll.end), (0.0, roll.degrees, roll.degrees, 0.0), times
+                )
         return Track(place, extra, turn, lift, np.deg2rad(pitch), flying)
 
 
-def _roll(step: Step, times: Array) -> Array:
+def _pitch(step: Step, times: Array) -> Array:
     """Degrees of pitch that a step gives its foot: heel up before lifting, toes up at landing."""
     flight = step.end - step.start
-    knots = (step.start - ROLL_OFF, step.start + 0.12 * flight, step.end - 0.15 * flight, step.end + ROLL_ON)
-    curve = PchipInterpolator(knots, (0.0, step.toe_off, -step.heel_strike, 0.0))
-    return np.where((times > knots[0]) & (times < knots[-1]), curve(np.clip(times, knots[0], knots[-1])), 0.0)
+    at = (
+        step.start - ROLL_OFF,
+        step.start + 0.12 * flight,
+        step.start + 0.5 * flight,
+        step.end - 0.15 * flight,
+        step.end + ROLL_ON,
+    )
+    return _over(at, (0.0, step.toe_off, step.apex, -step.heel_strike, 0.0), times)
+
+
+def _over(at: Sequence[float], values: Sequence[float], times: Array) -> Array:
+    """A spline through keys, 0 before the first and after the last."""
+    return np.where(
+        (times > at[0]) & (times < at[-1]), PchipInterpolator(at, values)(np.clip(times, at[0], at[-1])), 0.0
+    )
 
 
 @dataclass(frozen=True)
 class Carriage:
-    """The way of the pelvis above the feet, as splines of time: (x, z), yaw, and how far ahead the right foot is."""
+    """The way of the pelvis above the feet, as splines of time: (x, z), yaw, how far ahead the right foot is, and how
+    much the right foot carries (from -1: the left alone, to 1)."""
 
     place: CubicSpline
     yaw: CubicSpline
     ahead: CubicSpline
+    support: CubicSpline
 
 
-def carry(footsteps: Footsteps, until: float, settle: float, lean: float) -> Carriage:
+def carry(footsteps: Footsteps, until: float, settle: float, weight: float) -> Carriage:
     """Return the pelvis' way: the middle of the feet, more of the standing one while the other flies, smoothed.
 
     Args:
         footsteps: the steps.
         until: seconds of the clip.
         settle: seconds of smoothing (Gaussian); slow moves shift their weight earlier.
-        lean: part of the half distance between the feet by which the weight goes over the standing foot.
+        weight: part of the half distance between the feet by which the weight goes over the standing foot.
     """
     times = grid(until)
     right, left = footsteps.track("right", times), footsteps.track("left", times)
-    share = 0.5 + lean / 2 * (left.flying - right.flying)  # the right foot's
+    support = left.flying - right.flying
+    share = 0.5 + weight / 2 * support  # the right foot's
     place = share[:, None] * right.place + (1 - share[:, None]) * left.place
     yaw = (right.yaw + left.yaw) / 2
     gap = right.place - left.place
     ahead = gap[:, 0] * np.sin(yaw) + gap[:, 1] * np.cos(yaw)
     smooth = [CubicSpline(times, gaussian_filter1d(values, settle / GRID, axis=0, mode="nearest"))
-              for values in (place, yaw, ahead)]  # fmt: skip
+              for values in (place, yaw, ahead, support)]  # fmt: skip
     return Carriage(*smooth)
 
 

@@ -42,6 +42,6 @@ def plus(*curves: Curve) -> Curve:
     return lambda t: np.sum([curve(t) for curve in curves], axis=0)
 
 
-def times(factor: float, curve: Curve) -> Curve:
+def scaled(factor: float, curve: Curve) -> Curve:
     """Return a curve scaled."""
     return lambda t: factor * curve(t)
