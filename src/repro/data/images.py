@@ -15,12 +15,17 @@ class DamagedImage(ValueError):
     """An image file that cannot be decoded."""
 
 
-def read_image(path: str | Path, size: tuple[int, int] | None = None) -> Tensor:
+def read_image(
+    path: str | Path,
+    size: tuple[int, int] | None = None,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Tensor:
     """Return the image (3, H, W) float32 in [0, 1]; grey and transparent files become RGB.
 
     Args:
         path: a file that Pillow reads.
-        size: (H, W) to resize to (bilinear, without keeping the aspect ratio, as the authors do); None = as it is.
+        size: (H, W) to resize to, without keeping the aspect ratio, as the authors do; None = as it is.
+        resampling: how; the authors take bilinear for pairs, bicubic for frames of videos.
 
     Raises:
         FileNotFoundError: no such file.
@@ -38,7 +43,7 @@ def read_image(path: str | Path, size: tuple[int, int] | None = None) -> Tensor:
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise DamagedImage(f"{path}: damaged image ({error}): replace the file or exclude it") from error
     if size is not None and image.size != (size[1], size[0]):
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        image = image.resize((size[1], size[0]), resampling)
     return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
 
 
