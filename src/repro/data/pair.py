@@ -1,4 +1,4 @@
-"""One training example: two views of a person, their joints, and for studio people the exact flow."""
+"""One training example: two views of a person or thing, their joints or codes, and from the studio the exact flow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,16 +29,17 @@ class GroundTruth(Protocol):
 
 @dataclass
 class Pair:
-    """Source and target view of one person; a batch of pairs has the same fields with a leading axis B.
+    """Source and target view of one person or thing; a batch of pairs has the same fields with a leading axis B.
 
     Heat maps, flow, albedo and parts are computed when first asked for.
 
     Attributes:
         source, target: images (3, H, W) in [0, 1].
-        source_joints, target_joints: (18, 2) as (row, column), -1 missing.
-        identity: number of the person (a tensor (B,) in a batch); -1 unknown.
+        source_joints, target_joints: (18, 2) as (row, column), -1 missing; (0, 2) of things, which have none.
+        identity: number of the person or thing (a tensor (B,) in a batch); -1 unknown.
         sigma: standard deviation of the heat maps in pixels.
         truth: the studio's knowledge; None for photographs.
+        source_code, target_code: (21,) float32 of things (see ``view_code``): from where they are seen; None of people.
     """
 
     source: Tensor
@@ -48,6 +49,8 @@ class Pair:
     identity: int | Tensor
     sigma: float = SIGMA
     truth: GroundTruth | None = None
+    source_code: Tensor | None = None
+    target_code: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -112,7 +115,7 @@ class Pair:
         return self._parts[1]
 
     def to(self, device: torch.device | str) -> "Pair":
-        """Return the pair with images and joints on ``device``; what is computed later follows them."""
+        """Return the pair with images, joints and codes on ``device``; what is computed later follows them."""
         return replace(
             self,
             source=self.source.to(device),
@@ -120,6 +123,8 @@ class Pair:
             source_joints=self.source_joints.to(device),
             target_joints=self.target_joints.to(device),
             identity=self.identity.to(device) if isinstance(self.identity, Tensor) else self.identity,
+            source_code=None if self.source_code is None else self.source_code.to(device),
+            target_code=None if self.target_code is None else self.target_code.to(device),
         )
 
     @cached_property
@@ -150,13 +155,16 @@ def stack_pairs(pairs: Sequence[Pair]) -> Pair:
         pairs: single pairs of one image size and one sigma; usable as a DataLoader's ``collate_fn``.
 
     Raises:
-        ValueError: no pairs, or pairs whose sizes or sigmas differ.
+        ValueError: no pairs, pairs whose sizes or sigmas differ, or people (joints) among things (codes).
     """
     if not pairs:
         raise ValueError("expected at least one pair to stack, got none")
     if len({(pair.size, pair.sigma) for pair in pairs}) > 1:
         kinds = sorted({f"{pair.size[0]}x{pair.size[1]} (sigma {pair.sigma:g})" for pair in pairs})
         raise ValueError(f"expected pairs of one size and sigma, got {', '.join(kinds)}: load them with one size")
+    coded = sum(pair.source_code is not None for pair in pairs)
+    if coded not in (0, len(pairs)):
+        raise ValueError(f"expected pairs of one kind, got {coded} with codes and {len(pairs) - coded} with joints")
     truths = [pair.truth for pair in pairs if pair.truth is not None]
     return Pair(
         source=torch.stack([pair.source for pair in pairs]),
@@ -166,7 +174,14 @@ def stack_pairs(pairs: Sequence[Pair]) -> Pair:
         identity=torch.tensor([int(pair.identity) for pair in pairs]),
         sigma=pairs[0].sigma,
         truth=_Stacked(truths) if len(truths) == len(pairs) else None,
+        source_code=_stacked([pair.source_code for pair in pairs]),
+        target_code=_stacked([pair.target_code for pair in pairs]),
     )
+
+
+def _stacked(codes: Sequence[Tensor | None]) -> Tensor | None:
+    there = [code for code in codes if code is not None]
+    return torch.stack(there) if there else None
 
 
 @dataclass

@@ -15,9 +15,11 @@ from repro.data.layouts import LAYOUTS, SPLITS
 from repro.data.pair import Pair
 from repro.data.real import RealPairs
 from repro.data.studio.clips import FashionVideoSet, IperSet
+from repro.data.studio.face import FaceSet
 from repro.data.studio.fashion import FashionSet
 from repro.data.studio.h36m import H36MSet
 from repro.data.studio.market import MarketSet
+from repro.data.studio.objects import CarSet, ChairSet
 from repro.data.studio.people_set import SCALES
 from repro.data.studio.procedural_set import SMALLEST, ProceduralSet
 
@@ -26,7 +28,10 @@ PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
     "market": MarketSet,
     "fashion_video": FashionVideoSet,
     "iper": IperSet,
+    "face": FaceSet,
     "h36m": H36MSet,
+    "car": CarSet,
+    "chair": ChairSet,
 }
 """What the studio makes: name -> class, called as ``(split, size, scale, sigma)``; size None = the class's own."""
 

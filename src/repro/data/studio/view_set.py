@@ -35,10 +35,8 @@ class ViewSet(ProceduralSet[Pair]):
         self, split: str, size: tuple[int, int] | None = None, scale: str = "default", sigma: float = SIGMA
     ) -> None:
         super().__init__(split, size, scale, sigma)
-        number = torch.arange(self.count)
-        self.identity = (number + FIRST_NUMBER[split]).repeat_interleave(self.views)
-        of_one = torch.tensor(list(permutations(range(self.views), 2)))
-        self.pairs = (number[:, None, None] * self.views + of_one).reshape(-1, 2)
+        self.identity = (torch.arange(self.count) + FIRST_NUMBER[split]).repeat_interleave(self.views)
+        self.pairs = self.list_pairs()
         self._shot = lru_cache(KEPT)(self.take)
         self._buffer = lru_cache(KEPT)(self._look)
 
@@ -49,6 +47,11 @@ class ViewSet(ProceduralSet[Pair]):
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def list_pairs(self) -> Tensor:
+        """Return ``pairs``."""
+        of_one = torch.tensor(list(permutations(range(self.views), 2)))
+        return (torch.arange(self.count)[:, None, None] * self.views + of_one).reshape(-1, 2)
 
     def item(self, index: int) -> Pair:
         """Return pair ``index``."""
