@@ -59,6 +59,19 @@ class Camera:
         scale = self.focal * height / np.where(np.abs(z) < 1e-9, 1e-9, z)
         return np.stack([width / 2 + x * scale, height / 2 - y * scale, z], -1)
 
+    def rays(self, size: tuple[int, int], finer: int = 1) -> Array:
+        """Return the directions (finer H, finer W, 3) of what each pixel's samples see, one metre along the axis.
+
+        Args:
+            size: (H, W) of the image.
+            finer: samples per pixel along each side.
+        """
+        height, width = size
+        y = ((np.arange(finer * height) + 0.5) / (finer * height) - 0.5)[:, None, None]
+        x = ((np.arange(finer * width) + 0.5) / finer - width / 2)[None, :, None] / height
+        right, up, away = self.axes
+        return away + x / self.focal * right - y / self.focal * up
+
     def mirrored(self) -> "Camera":
         """Return the camera seen in a mirror (x -> -x)."""
         x, y, z = self.look_at

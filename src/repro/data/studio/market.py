@@ -1,6 +1,7 @@
 """The procedural set ``market``: people in the street as six surveillance cameras see them, imitating Market-1501."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,53 +64,47 @@ class MarketSet(PeopleSet):
         """(N,) bool: somebody or something stands before the person."""
         return torch.tensor(self.of_views("occluded"))
 
-    def spot(self, identity: Identity, number: int) -> Spot:
-        """Return where a person's view ``number`` is taken: half of the views and one have cameras of their own, the
-        others come back to the first of these."""
-        cameras = identity.rng("stations").permutation(len(STATIONS))[: self.views // 2 + 1]
-        station, rng = STATIONS[int(cameras[number % len(cameras)])], identity.rng("spot", number)
-        away, heading = rng.uniform(station.near, station.far), rng.uniform(-np.pi, np.pi)
-        return Spot(station, float(rng.uniform(-1.2, 1.2)), float(away), float(heading))
+    def scene(self, identity: Identity, number: int) -> "Scene":
+        """Return where a person's view ``number`` is taken, and who and what else is in it."""
+        return scene(identity, number, self.views)
 
     def stage(self, identity: Identity, number: int, mesh: Mesh) -> tuple[Pose, Camera]:
         """Return how a person stands in view ``number``, and the part of the camera's picture that is their box."""
         pose = stride.passing_pose(mesh, identity.rng("pose", number))
-        eye = self.spot(identity, number).eye
+        eye = self.scene(identity, number).spot.eye
         return pose, loose_box(pose_vertices(mesh, pose), eye, self.size, identity.rng("box", number))
 
     def shoot(self, identity: Identity, number: int, pose: Pose, camera: Camera) -> Shot:
         """Return the geometry of a staged view with everybody and everything in it."""
         mesh = person_mesh(identity, detail(self.size))
-        obstacles = tuple(bystander.obstacle for bystander in self.bystanders(identity, number))
+        obstacles = tuple(bystander.obstacle for bystander in self.scene(identity, number).beside)
         return Shot(mesh, pose_vertices(mesh, pose), pose, camera, self.size, obstacles)
-
-    def bystanders(self, identity: Identity, number: int) -> tuple[Bystander, ...]:
-        """Return who and what else is in a person's view ``number``, the farthest first."""
-        return bystanders(identity.rng("bystanders", number), self.spot(identity, number), identity.split)
 
     def photograph(self, identity: Identity, shots: list[Shot], numbers: list[int]) -> list[View]:
         """Return the pictures of a person's views ``numbers``, as the cameras' sensors record them."""
-        spots = [self.spot(identity, number) for number in numbers]
+        scenes = [self.scene(identity, number) for number in numbers]
         alone = render(
             shots[0].mesh,
             person_wardrobe(identity),
             [shot.pose for shot in shots],
             [shot.camera for shot in shots],
             self.size,
-            light=[spot.light for spot in spots],
+            light=[scene.spot.light for scene in scenes],
             background=NOTHING,
         )
         return [
-            _in_the_street(view, shot, spot, self.bystanders(identity, number), identity.rng("sensor", number))
-            for view, shot, spot, number in zip(alone, shots, spots, numbers)
+            _in_the_street(view, shot, scene, identity.rng("sensor", number))
+            for view, shot, scene, number in zip(alone, shots, scenes, numbers)
         ]
 
     def draw(self, index: int) -> Arrays:
         """Return a person's pictures and what belongs to them, with the camera of each view."""
-        identity, numbers = Identity(self.name, self.split, index), range(self.views)
-        stations = [self.spot(identity, number).station.number for number in numbers]
-        hidden = [any(other.in_front for other in self.bystanders(identity, number)) for number in numbers]
-        return super().draw(index) | {"station": np.array(stations, np.int8), "occluded": np.array(hidden)}
+        identity = Identity(self.name, self.split, index)
+        scenes = [self.scene(identity, number) for number in range(self.views)]
+        return super().draw(index) | {
+            "station": np.array([scene.spot.station.number for scene in scenes], np.int8),
+            "occluded": np.array([any(other.in_front for other in scene.beside) for scene in scenes]),
+        }
 
     def settings(self) -> dict[str, Any]:
         """Return what else decides the content."""
@@ -124,6 +119,28 @@ class MarketSet(PeopleSet):
             "face_joints": FACE_JOINTS,
             "people": [self.people, self.views],
         }
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a picture is taken, and who and what else is in it, the farthest first."""
+
+    spot: Spot
+    beside: tuple[Bystander, ...]
+
+
+@lru_cache(16)
+def scene(identity: Identity, number: int, views: int) -> Scene:
+    """Return the scene of one of a person's views: it follows from the seeds alone.
+
+    Half of the views and one have cameras of their own, the others come back to the first of these, so that there are
+    pairs within a camera and across cameras.
+    """
+    cameras = identity.rng("stations").permutation(len(STATIONS))[: views // 2 + 1]
+    station, rng = STATIONS[int(cameras[number % len(cameras)])], identity.rng("spot", number)
+    away, heading = rng.uniform(station.near, station.far), rng.uniform(-np.pi, np.pi)
+    spot = Spot(station, float(rng.uniform(-1.2, 1.2)), float(away), float(heading))
+    return Scene(spot, bystanders(identity.rng("bystanders", number), spot, identity.split))
 
 
 def loose_box(vertices: NDArray[np.float64], eye: NDArray[np.float64], size: tuple[int, int], rng: Generator) -> Camera:
@@ -147,9 +164,9 @@ def loose_box(vertices: NDArray[np.float64], eye: NDArray[np.float64], size: tup
     return aim(eye, eye + straight.distance * (away + x * across - y * up), float(1 / (tall * (1 + top + bottom))))
 
 
-def _in_the_street(alone: View, shot: Shot, spot: Spot, beside: tuple[Bystander, ...], rng: Generator) -> View:
+def _in_the_street(alone: View, shot: Shot, scene: Scene, rng: Generator) -> View:
     """Return the view of a person in the street, among bystanders, made from the view of the person before nothing."""
-    camera, size = shot.camera, shot.size
+    camera, size, spot, beside = shot.camera, shot.size, scene.spot, scene.beside
     shadow = cast_shadow(shot, np.asarray(spot.light.direction))
     soles = np.concatenate([feet(shot), *(bystander.feet for bystander in beside)])
     contact = Backdrop((1.0, 1.0, 1.0), 0.0, CONTACT).paint(camera, soles, size)

@@ -41,7 +41,7 @@ def white_studio(rng: Generator, camera: Camera, size: tuple[int, int]) -> Room:
     grey, tint = rng.uniform(0.9, 0.98), rng.normal(0, 0.006, 3)
     shade, contact = rng.uniform(0.04, 0.14), rng.uniform(0.25, 0.45)
     # Level rays meet the wall, those that go down by more than 5 cm on a metre the floor.
-    light = 1 - shade * smoothstep(-0.05, -0.3, _rays(camera, size)[..., 1])
+    light = 1 - shade * smoothstep(-0.05, -0.3, camera.rays(size, FINER)[..., 1])
     return _room(np.clip(grey + tint, 0, 1)[:, None, None] * light, float(contact), size)
 
 
@@ -55,7 +55,7 @@ def indoor_room(rng: Generator, camera: Camera, size: tuple[int, int]) -> Room:
     across = np.array([np.cos(turn), 0.0, -np.sin(turn)])
     away = np.array([-np.sin(turn), 0.0, -np.cos(turn)])
     side, back = rng.uniform(1.9, 3.2, 2), rng.uniform(1.6, 2.6)
-    rays = _rays(camera, size)
+    rays = camera.rays(size, FINER)
     eye = camera.position - [camera.look_at[0], 0.0, camera.look_at[2]]
     start = np.array([(eye * axis).sum() for axis in (across, [0.0, 1.0, 0.0], away)])
     x, y, z = (
@@ -142,15 +142,6 @@ def _furnish(rng: Generator, colour: Array, along: Array, y: Array, low: float, 
             colour[core] = np.clip(inner + 0.18 * wave[:, None] * rng.normal(0, 1, 3), 0, 1)
         place += wide + rng.uniform(0.3, 1.1)
     return colour
-
-
-def _rays(camera: Camera, size: tuple[int, int]) -> Array:
-    """Directions (FINER H, FINER W, 3) through the samples of each pixel, one metre along the camera's axis."""
-    height, width = size
-    y = ((np.arange(FINER * height) + 0.5) / (FINER * height) - 0.5)[:, None, None]
-    x = ((np.arange(FINER * width) + 0.5) / FINER - width / 2)[None, :, None] / height
-    right, up, away = camera.axes
-    return away + x / camera.focal * right - y / camera.focal * up
 
 
 def _way(distance: float, direction: Array) -> Array:

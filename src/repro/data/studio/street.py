@@ -141,26 +141,31 @@ def paint_street(spot: Spot, camera: Camera, size: tuple[int, int], shadow: Mask
     """
     station = spot.station
     height, width = size
-    rays = rotate(_rays(camera, size), -spot.turn).reshape(-1, 3)
+    rays = np.ascontiguousarray(rotate(camera.rays(size, FINER), -spot.turn).reshape(-1, 3).T)
     eye = np.array([0.0, station.height, 0.0])
     colour, nearest = _facade(station, eye, rays)
 
-    way = _way(-station.height, rays[:, 1])
+    way = _way(-station.height, rays[1])
     ground = way < nearest
     nearest = np.where(ground, way, nearest)
-    x, z = (eye[axis] + nearest * rays[:, axis] for axis in (0, 2))
-    tone = np.full(len(rays), float(station.lightness(np.array([0.0, 1.0, 0.0]))))
+    boxes = [box for box in clutter(station.number) if box.in_sight(rays)]
+    x, z = (eye[axis] + nearest[ground] * rays[axis, ground] for axis in (0, 2))
+    tone = np.full(len(x), float(station.lightness(np.array([0.0, 1.0, 0.0]))))
     if shadow is not None:
-        tone = np.where(shadow.reshape(-1), tone * station.in_shadow(), tone)
-    for box in clutter(station.number):
+        tone = np.where(shadow.reshape(-1)[ground], tone * station.in_shadow(), tone)
+    for box in boxes:
         tone = tone * np.where(box.beside(x, z), 0.75, 1.0)
-    colour[ground] = _ground(station, x[ground], z[ground]) * tone[ground, None]
+    colour[ground] = _ground(station, x, z) * tone[:, None]
 
-    for box in clutter(station.number):
-        way, normal, u, v = box.hit(eye, rays)
-        seen = way < nearest
-        nearest = np.where(seen, way, nearest)
-        colour[seen] = box.paint(u[seen], v[seen]) * station.lightness(normal[seen])[:, None]
+    for box in boxes:
+        way, axis = box.hit(eye, rays)
+        seen = np.flatnonzero(way < nearest)
+        nearest[seen] = way[seen]
+        normal = np.zeros((len(seen), 3))
+        side = axis[seen]
+        normal[np.arange(len(seen)), side] = -np.sign(rays[side, seen])
+        u, v = ((eye[k] + way[seen] * rays[k, seen] - box.low[k]) / box.extent[k] for k in (0, 1))
+        colour[seen] = box.paint(u, v) * station.lightness(normal)[:, None]
     samples = colour.clip(0, 1).reshape(height, FINER, width, FINER, 3)
     return torch.from_numpy(samples.mean((1, 3)).transpose(2, 0, 1).astype(np.float32))
 
@@ -181,18 +186,31 @@ class Box:
     trim: Colour
     band: tuple[float, float]
 
-    def hit(self, eye: Array, rays: Array) -> tuple[Array, Array, Array, Array]:
-        """Return how far along each ray (N, 3) the box lies (N,), inf = nowhere; its normal there; place u, v in it."""
-        low = np.array([self.middle[0] - self.extent[0] / 2, 0.0, self.middle[1] - self.extent[2] / 2])
-        safe = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
-        first, second = (low - eye) / safe, (low + self.extent - eye) / safe
-        enter, leave = np.minimum(first, second), np.maximum(first, second).min(1)
-        axis, way = enter.argmax(1), enter.max(1)
-        normal = np.zeros_like(rays)
-        rows = np.arange(len(rays))
-        normal[rows, axis] = -np.sign(safe[rows, axis])
-        place = (eye + way[:, None] * rays - low) / self.extent
-        return np.where((way < leave) & (way > 0), way, np.inf), normal, place[:, 0], place[:, 1]
+    @property
+    def low(self) -> Array:
+        """Its corner with the smallest coordinates, (3,) metres."""
+        return np.array([self.middle[0] - self.extent[0] / 2, 0.0, self.middle[1] - self.extent[2] / 2])
+
+    def in_sight(self, rays: Array) -> bool:
+        """Tell whether it is between the leftmost and the rightmost of rays (3, N) from the mast."""
+        low, high = self.low, self.low + self.extent
+        corners = [x / -z for x in (low[0], high[0]) for z in (low[2], high[2])]
+        slope = rays[0] / -rays[2]
+        return bool(min(corners) < slope.max() and max(corners) > slope.min())
+
+    def hit(self, eye: Array, rays: Array) -> tuple[Array, NDArray[np.int64]]:
+        """Return how far along rays (3, N) the box lies (N,), inf = nowhere, and the axis (N,) of the side they hit."""
+        low = self.low
+        enter, leave = [], []
+        for k in range(3):
+            direction = np.where(np.abs(rays[k]) < 1e-9, 1e-9, rays[k])
+            first, second = (low[k] - eye[k]) / direction, (low[k] + self.extent[k] - eye[k]) / direction
+            enter.append(np.minimum(first, second))
+            leave.append(np.maximum(first, second))
+        way = np.maximum(np.maximum(enter[0], enter[1]), enter[2])
+        axis = np.where(enter[0] == way, 0, np.where(enter[1] == way, 1, 2))
+        inside = (way < np.minimum(np.minimum(leave[0], leave[1]), leave[2])) & (way > 0)
+        return np.where(inside, way, np.inf), axis
 
     def beside(self, x: Array, z: Array) -> Mask:
         """Tell where the ground is so near to the box that it gets less light."""
@@ -278,10 +296,10 @@ OPENINGS = {  # width, height and sill of doors and windows, and how far apart t
 
 
 def _facade(station: Station, eye: Array, rays: Array) -> tuple[Array, Array]:
-    """Colours (N, 3) of the wall along rays (N, 3), and how far it is (N,)."""
+    """Colours (N, 3) of the wall along rays (3, N), and how far it is (N,)."""
     lightness, chroma, hue, block, opening = FACADES[station.facade]
-    way = np.minimum(_way(-station.wall - eye[2], rays[:, 2]), 1e3)
-    x, y = eye[0] + way * rays[:, 0], eye[1] + way * rays[:, 1]
+    way = np.minimum(_way(-station.wall - eye[2], rays[2]), 1e3)
+    x, y = eye[0] + way * rays[0], eye[1] + way * rays[1]
     leaves = 0.25 if station.facade == "hedge" else 0.035
     tone = 1 + leaves * _noise(station.number + 2, x, y, 2.3)
     colour = np.broadcast_to(oklch(lightness, chroma, hue), (len(x), 3)).copy()
@@ -318,15 +336,6 @@ def _noise(seed: int, x: Array, y: Array, metres: float) -> Array:
     """Noise with mean 0 and deviation 1 at places in metres; it repeats after ``metres``."""
     row, column = ((place / metres % 1 * 256).astype(np.int64) % 256 for place in (y, x))
     return _noise_field(seed)[row, column].astype(np.float64)
-
-
-def _rays(camera: Camera, size: tuple[int, int]) -> Array:
-    """Directions (FINER H, FINER W, 3) through the samples of each pixel, one metre along the camera's axis."""
-    height, width = size
-    y = ((np.arange(FINER * height) + 0.5) / FINER / height - 0.5)[:, None, None]
-    x = (((np.arange(FINER * width) + 0.5) / FINER - width / 2) / height)[None, :, None]
-    right, up, away = camera.axes
-    return away + x / camera.focal * right - y / camera.focal * up
 
 
 def _way(distance: float, direction: Array) -> Array:
