@@ -6,9 +6,12 @@ bound, so that at 64 pixels eyes and lips neither vanish nor swell.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.data.studio.palette import BodyColours
@@ -17,6 +20,7 @@ EYE_WIDTH, EYE_UP, EYE_DOWN = 0.072, 0.031, 0.023
 """Half the length of the opening between the lids, and how far the lids stand above and below the pupil."""
 LIP_WIDTH = 0.115
 """Half the length of the mouth."""
+Numbers = TypeVar("Numbers", Tensor, NDArray[np.float64])
 WHITE, BLACK = (0.91, 0.89, 0.87), (0.07, 0.05, 0.05)
 
 
@@ -33,6 +37,7 @@ class Face:
         blush, beard: strengths in [0, 1]; a weak beard is stubble.
         reach: how far to the side the beard grows: about 0.1 a goatee, 0.4 up to the ears.
         lash, rouge, crease: strengths in [0, 1] of lashes, colour of the lips, folds of the skin.
+        shadow: strength in [0, 1] of painted light and shadow: 1 on a plain head, less where the relief is modelled.
     """
 
     unit: float
@@ -48,6 +53,7 @@ class Face:
     lash: float = 0.7
     rouge: float = 0.7
     crease: float = 0.4
+    shadow: float = 1.0
 
 
 def random_style(rng: Generator, bearded: bool) -> dict[str, float]:
@@ -98,7 +104,7 @@ class _Canvas:
     """
 
     def __init__(self, rest: Tensor, skin: Tensor, face: Face, softness: float | Tensor) -> None:
-        self.paint = skin
+        self.paint, self.shadow = skin, face.shadow
         self.soft = torch.as_tensor(softness, dtype=rest.dtype, device=rest.device) / face.unit
         self.front = (rest[:, 2] > 0.25 * float(face.eye[2])).to(rest.dtype)
         self.depth = rest[:, 2] / face.unit
@@ -114,7 +120,7 @@ class _Canvas:
     def shade(self, strength: Tensor) -> None:
         """Darken (or, below zero, lighten) the skin by strengths (N,); its shadows are warmer than its lights."""
         warm = self.paint.new_tensor([0.8, 1.05, 1.1])
-        self.paint = (self.paint * (1 - (strength * self.front)[:, None] * warm)).clamp(0, 1)
+        self.paint = (self.paint * (1 - (self.shadow * strength * self.front)[:, None] * warm)).clamp(0, 1)
 
     def inside(self, depth: Tensor, feather: float = 0.0) -> Tensor:
         """Coverage from the signed depth inside a large shape, with an edge at least ``feather`` wide."""
@@ -168,6 +174,25 @@ def _nose(canvas: _Canvas, face: Face) -> None:
     canvas.shade(0.07 * _bell(side, up + 0.1, 0.012, 0.03))  # the groove above the lip
 
 
+def lip_line(side: Numbers) -> Numbers:
+    """Return where the lips meet, above the middle of the mouth: the middle of the upper lip hangs, the corners rise.
+
+    Args:
+        side: distance from the middle; beyond the corners the line stays level.
+    """
+    return 0.004 * (side / LIP_WIDTH).clip(0, 1) - 0.006 * 2.0 ** -((side / 0.025) ** 2)
+
+
+def lids(x: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the edges of the upper and lower lid above the eye's centre, ``x`` being the distance outwards from it.
+
+    The highest point of the upper lid lies towards the nose, the lowest of the other outwards; the corner tilts up.
+    """
+    t = x / EYE_WIDTH
+    arch = (1 - t * t).clip(0, 1)
+    return EYE_UP * arch * (1 - 0.18 * t) + 0.006 * t, -EYE_DOWN * arch * (1 + 0.2 * t) + 0.006 * t
+
+
 def _beard(canvas: _Canvas, face: Face) -> None:
     """Hair below a line that falls from the ears to the mouth, thin at its borders; the lips are painted later."""
     side, mouth_y = canvas.side, canvas.mouth_y
@@ -186,8 +211,7 @@ def _mouth(canvas: _Canvas, face: Face) -> None:
     t = (side / LIP_WIDTH).clamp(max=1)
     taper = (1 - t * t) * (1 - 0.25 * t)
     bow = 1 - 0.28 * torch.exp(-((side / 0.018) ** 2)) - 0.15 * t
-    line = 0.006 * torch.exp(-((side / 0.03) ** 2)) - 0.004 * t  # the middle of the upper lip hangs a little
-    up = up + line
+    up = up - lip_line(side)
     upper = canvas.between(face.lip * taper * bow - up, up, 0.006)
     lower = canvas.between(-up, up + face.lip * 1.2 * taper, 0.008)
     canvas.shade(0.16 * _bell(side, up + 1.35 * face.lip, 0.06, 0.012))
@@ -203,10 +227,7 @@ def _eyes(canvas: _Canvas, face: Face) -> None:
     """The white in the shadow of the lid, iris with its dark rim, pupil, glint; lashes and the fold of the lid."""
     x, y = canvas.eye_x, canvas.eye_y
     t = x / EYE_WIDTH
-    arch = (1 - t * t).clamp(min=0)
-    # The highest point of the upper lid lies towards the nose, the lowest of the other outwards; the corner tilts up.
-    upper = EYE_UP * arch * (1 - 0.18 * t) + 0.006 * t
-    lower = -EYE_DOWN * arch * (1 + 0.2 * t) + 0.006 * t
+    upper, lower = lids(x)
     opening = canvas.between(upper - y, y - lower)
     iris = torch.as_tensor(face.colours.iris, dtype=x.dtype, device=x.device)
 
