@@ -5,12 +5,18 @@ import pytest
 from studio_people import person
 
 from repro.data.studio.cloth import STEP, animate, hanging, lags, spring
+from repro.data.studio.identity import Identity
 from repro.data.studio.mesh import PART, pose_vertices
 from repro.data.studio.motion import Motion
 from repro.data.studio.pose import articulate
 from repro.data.studio.skeleton import BONE
 
-DRESS = 2  # long hair and a dress to the shins
+CROWD = [Identity("fashion", "train", index) for index in range(200)]
+DRESS = next(
+    who.index for who in CROWD if who.hair.style == "long" and (dress := who.garment("dress")) and dress.hem < 0.3
+)
+SHIRT = next(who.index for who in CROWD if who.hair.style == "short" and {"top", "trousers"} >= {
+    piece.kind for piece in who.outfit if piece.kind in ("top", "trousers", "skirt", "dress", "coat")})  # fmt: skip
 
 
 def turning(degrees, fps=25.0):
@@ -74,7 +80,7 @@ class TestHanging:
         dress, hair = hanging(mesh)
         assert (dress.bone, hair.bone) == ("pelvis", "chest")
         assert set(hair.vertices) < set(np.unique(mesh.faces[mesh.part == PART["hair"]]))
-        assert hanging(person(1, "low")) == []
+        assert hanging(person(SHIRT, "low")) == []
 
     def test_the_share_grows_from_the_waist_to_the_hem(self):
         mesh = person(DRESS, "low")

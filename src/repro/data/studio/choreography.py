@@ -10,11 +10,10 @@ from repro.data.studio.gait import Footsteps, Roll, Step
 from repro.data.studio.mesh import PART, Mesh
 from repro.data.studio.pose import articulate, intersects
 from repro.data.studio.skeleton import BONE
-from repro.data.studio.splines import Curve, constant, plus
+from repro.data.studio.splines import STILL, Curve, constant, plus
 from repro.data.studio.tubes import Array
 
 SIDES = ("right", "left")
-STILL = constant(0.0)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
-from repro.data.studio.choreography import SIDES, STILL, Plan
+from repro.data.studio.choreography import SIDES, Plan
 from repro.data.studio.gait import Track, carry, grid, ride
 from repro.data.studio.legs import Leg, reach_feet
 from repro.data.studio.mesh import Mesh
-from repro.data.studio.pose import CENTRAL, LIMITS, articulate
+from repro.data.studio.pose import CENTRAL, LIMITS, bone_rotations
 from repro.data.studio.skeleton import BONE, Pose
-from repro.data.studio.splines import Curve, plus, scaled
+from repro.data.studio.splines import STILL, Curve, plus, scaled
 from repro.data.studio.tubes import Array
 
 ANKLE_SOFT, ANKLE_YIELD = 25.0, 1.5
@@ -48,13 +48,10 @@ class Performer:
         for name in [name for name in angles if name.endswith("shoulder_abduct")]:
             angles[name] = angles[name] + raised(times)
         angles = {name: np.clip(value, *limits(name)) for name, value in angles.items()}
-        poses = []
-        for frame in range(len(times)):
-            pose = articulate({name: float(value[frame]) for name, value in angles.items()}, root[frame])
-            pose.rotations[BONE["pelvis"]] = pelvis[frame]
-            pose.rotations[BONE["right_thigh"] :] = legs[frame]
-            poses.append(pose)
-        return tuple(poses)
+        rotations = bone_rotations(angles)
+        rotations[:, BONE["pelvis"]] = pelvis
+        rotations[:, BONE["right_thigh"] :] = legs
+        return tuple(Pose(*frame) for frame in zip(rotations, root))
 
     def _swing_along(self, plan: Plan) -> Curve:
         """Let arms and trunk swing against the legs and the hip of the flying foot drop; the pelvis' own twist."""

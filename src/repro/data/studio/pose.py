@@ -39,31 +39,44 @@ def articulate(angles: Mapping[str, float], root: Array | None = None) -> Pose:
         low, high = LIMITS[name if name in CENTRAL else name.partition("_")[2]]
         if not low <= value <= high:
             raise ValueError(f"expected {name} between {low} and {high} degrees, got {value:g}")
-    a = {name: np.deg2rad(angles.get(name, 0.0)) for name in ANGLES}
-    rotations = np.zeros((len(BONES), 3))
-    rotations[BONE["pelvis"]] = _compose(_y(a["turn"]), _x(a["lean"]), _z(-a["sway"]))
+    return Pose(bone_rotations(angles), np.zeros(3) if root is None else np.asarray(root, dtype=np.float64))
+
+
+def bone_rotations(angles: Mapping[str, float | Array]) -> Array:
+    """Return the axis-angles (..., 17, 3) of anatomical angles in degrees, a number or (...) each; see ``articulate``.
+
+    Nothing is checked: that many poses at once are what a motion asks for, and a limit may be touched between keys.
+    """
+    shape = np.broadcast_shapes(*(np.shape(value) for value in angles.values()))
+    a = {name: np.broadcast_to(np.deg2rad(angles.get(name, 0.0)), shape) for name in ANGLES}
+    rotations = np.zeros((*shape, len(BONES), 3))
+    rotations[..., BONE["pelvis"], :] = _compose(_y(a["turn"]), _x(a["lean"]), _z(-a["sway"]))
     for bone in ("spine", "chest"):  # each takes half
-        rotations[BONE[bone]] = _compose(
+        rotations[..., BONE[bone], :] = _compose(
             _y(a["spine_twist"] / 2), _x(a["spine_bend"] / 2), _z(-a["spine_side"] / 2)
         )  # fmt: skip
     for bone in ("neck", "head"):
-        rotations[BONE[bone]] = _compose(_y(a["neck_yaw"] / 2), _x(a["neck_nod"] / 2), _z(-a["neck_tilt"] / 2))
+        rotations[..., BONE[bone], :] = _compose(_y(a["neck_yaw"] / 2), _x(a["neck_nod"] / 2), _z(-a["neck_tilt"] / 2))
     for side, sign in (("right", -1.0), ("left", 1.0)):
         get = lambda name, side=side: a[f"{side}_{name}"]  # noqa: E731
         rest = np.deg2rad(REST_ABDUCTION)
         arm = np.array([sign * np.sin(rest), -np.cos(rest), 0.0])
         forward = np.cross(arm, [0.0, 0.0, 1.0])  # turning about it carries the arm towards +z
-        rotations[BONE[f"{side}_upper_arm"]] = _compose(
-            _x(-get("shoulder_flex")), _z(sign * (get("shoulder_abduct") - rest)), arm * sign * get("shoulder_twist")
+        rotations[..., BONE[f"{side}_upper_arm"], :] = _compose(
+            _x(-get("shoulder_flex")),
+            _z(sign * (get("shoulder_abduct") - rest)),
+            _about(arm * sign, get("shoulder_twist")),
         )
-        rotations[BONE[f"{side}_forearm"]] = forward * get("elbow")
-        rotations[BONE[f"{side}_hand"]] = _compose(_z(-sign * get("wrist_flex")), forward * get("wrist_side"))
-        rotations[BONE[f"{side}_thigh"]] = _compose(
+        rotations[..., BONE[f"{side}_forearm"], :] = _about(forward, get("elbow"))
+        rotations[..., BONE[f"{side}_hand"], :] = _compose(
+            _z(-sign * get("wrist_flex")), _about(forward, get("wrist_side"))
+        )
+        rotations[..., BONE[f"{side}_thigh"], :] = _compose(
             _x(-get("hip_flex")), _z(sign * get("hip_abduct")), _y(-sign * get("hip_twist"))
         )
-        rotations[BONE[f"{side}_shin"]] = _x(get("knee"))
-        rotations[BONE[f"{side}_foot"]] = _x(-get("ankle"))
-    return Pose(rotations, np.zeros(3) if root is None else np.asarray(root, dtype=np.float64))
+        rotations[..., BONE[f"{side}_shin"], :] = _x(get("knee"))
+        rotations[..., BONE[f"{side}_foot"], :] = _x(-get("ankle"))
+    return rotations
 
 
 def random_angles(rng: np.random.Generator, ease: float = 1.0) -> dict[str, float]:
@@ -170,20 +183,24 @@ def _distance(points: Array, a: Array, b: Array) -> Array:
 
 
 def _compose(*rotations: Array) -> Array:
-    """The axis-angle of several rotations, the last applied first."""
+    """The axis-angles (..., 3) of several rotations, the last applied first."""
     matrix = rotation_matrices(rotations[0])
     for rotation in rotations[1:]:
-        matrix = np.einsum("ij,jk->ik", matrix, rotation_matrices(rotation))
+        matrix = np.einsum("...ij,...jk->...ik", matrix, rotation_matrices(rotation))
     return axis_angles(matrix)
 
 
-def _x(angle: float) -> Array:
-    return np.array([angle, 0.0, 0.0])
+def _about(axis: Array, angle: Array) -> Array:
+    return axis * angle[..., None]
 
 
-def _y(angle: float) -> Array:
-    return np.array([0.0, angle, 0.0])
+def _x(angle: Array) -> Array:
+    return _about(np.array([1.0, 0.0, 0.0]), angle)
 
 
-def _z(angle: float) -> Array:
-    return np.array([0.0, 0.0, angle])
+def _y(angle: Array) -> Array:
+    return _about(np.array([0.0, 1.0, 0.0]), angle)
+
+
+def _z(angle: Array) -> Array:
+    return _about(np.array([0.0, 0.0, 1.0]), angle)

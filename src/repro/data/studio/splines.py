@@ -16,6 +16,9 @@ def constant(value: float) -> Curve:
     return lambda t: np.full(len(t), float(value))
 
 
+STILL = constant(0.0)
+
+
 def wave(period: float, phase: float, amplitude: float) -> Curve:
     """Return amplitude sin(2 pi (t / period + phase)), the phase in turns."""
     return lambda t: amplitude * np.sin(2 * np.pi * (t / period + phase))
