@@ -295,7 +295,7 @@ class TestEqualBits:
         assert there.stdout.strip() == golden() == GOLDEN
 
 
-GOLDEN = "eb06f3fa47226651"
+GOLDEN = "0d96685b226bbb7c"
 
 
 def golden() -> str:

@@ -16,7 +16,7 @@ from repro.data.studio.skinning import (
     smoothstep,
     trunk_weights,
 )
-from repro.data.studio.tubes import Array, Profile, Surface, tube
+from repro.data.studio.tubes import Array, Modulation, Profile, Surface, tube
 
 # Rows: canonical height, then side, front, back radius of the man and of the woman, in parts of the stature.
 TRUNK = np.array([
@@ -64,15 +64,15 @@ ARM = np.array([
     [0.305, 0.0155, 0.0135],
     [0.330, 0.0150, 0.0130],
 ])  # fmt: skip
-# Rows: metres along the hand in parts of the stature, thickness, width towards the thumb, width away from it.
+# Rows: metres along the palm in parts of the stature, thickness, width towards the thumb, width away from it.
 HAND = np.array([
     [-0.008, 0.0125, 0.0150, 0.0150],
-    [0.012, 0.0130, 0.0210, 0.0195],
-    [0.040, 0.0125, 0.0240, 0.0220],
-    [0.058, 0.0110, 0.0235, 0.0215],
-    [0.080, 0.0085, 0.0195, 0.0185],
-    [0.100, 0.0060, 0.0130, 0.0125],
+    [0.012, 0.0125, 0.0200, 0.0190],
+    [0.040, 0.0105, 0.0235, 0.0220],
+    [0.054, 0.0085, 0.0235, 0.0220],
 ])  # fmt: skip
+# Rows, parts of the stature: place across the hand towards the thumb, length, radius of index to little finger.
+FINGERS = ((0.0175, 0.094, 0.0056), (0.0062, 0.100, 0.0058), (-0.0055, 0.095, 0.0055), (-0.0165, 0.082, 0.0048))
 # Rows in units of the head's height from the chin: height, side, front, back radius.
 HEAD = np.array([
     [0.985, 0.100, 0.120, 0.130],
@@ -92,15 +92,15 @@ HEAD = np.array([
 # Where hair lies below the widest part of the skull: height, side, front, back, exponent. Cut short it follows the
 # nape, longer it hangs free.
 NAPE = np.array([
-    [0.400, 0.322, 0.380, 0.420, 2.0],
-    [0.250, 0.305, 0.360, 0.375, 2.0],
+    [0.400, 0.322, 0.380, 0.415, 2.0],
+    [0.250, 0.305, 0.360, 0.365, 2.0],
     [0.080, 0.280, 0.330, 0.330, 2.0],
     [-0.100, 0.270, 0.330, 0.310, 2.0],
 ])  # fmt: skip
 LOCKS = np.array([
-    [0.400, 0.345, 0.380, 0.455, 2.1],
-    [0.100, 0.355, 0.330, 0.450, 2.4],
-    [-0.100, 0.370, 0.300, 0.460, 2.8],
+    [0.400, 0.350, 0.380, 0.468, 2.1],
+    [0.100, 0.362, 0.330, 0.462, 2.4],
+    [-0.100, 0.375, 0.300, 0.462, 2.8],
     [-0.350, 0.420, 0.300, 0.530, 3.5],
     [-0.700, 0.460, 0.300, 0.580, 4.0],
     [-1.400, 0.440, 0.300, 0.590, 4.0],
@@ -112,7 +112,12 @@ EDGES = {
     "bob": (0.80, 0.78, 0.66, 0.32, 0.06, -0.02, -0.05, -0.08, -0.10),
     "long": (0.80, 0.78, 0.62, 0.22, -0.2, -0.32, -0.8, -1.15, -1.25),
     "bun": (0.82, 0.80, 0.72, 0.56, 0.52, 0.56, 0.36, 0.15, 0.08),
+    "ponytail": (0.81, 0.79, 0.71, 0.55, 0.50, 0.56, 0.36, 0.15, 0.08),
+    "fringe": (0.63, 0.64, 0.58, 0.26, 0.00, -0.12, -0.16, -0.20, -0.22),
+    "receding": (0.86, 0.93, 0.82, 0.58, 0.47, 0.57, 0.38, 0.14, 0.08),
 }
+OVER_EARS = ("bob", "long", "fringe")
+"""Styles whose hair hangs free over the ears."""
 
 
 @dataclass(frozen=True)
@@ -179,16 +184,42 @@ def head_rows(body: Body, skeleton: Skeleton) -> Array:
     return np.column_stack([zero, chin + HEAD[:, 0] * unit, zero, HEAD[:, 1:] * unit])
 
 
+def figure(body: Body, profile: Profile) -> Modulation:
+    """Return what makes the trunk more than a tube: chest, spine, shoulder blades, buttocks; also seen through cloth.
+
+    Args:
+        body: whose trunk.
+        profile: the tube that is shaped; the skin's, or that of cloth over it.
+    """
+    woman, height = body.femininity, body.height
+
+    def fold(phi: Array, s: Array, part: Array) -> Array:
+        y = profile.centre(s)[..., 1]
+
+        def bump(canonical: float, width: float, angle: float, spread: float) -> Array:
+            along = (y - stature_map(body, canonical)) / (width * height)
+            return np.exp(-(along**2) - ((np.abs(phi) - angle) / spread) ** 2)
+
+        chest = woman * (0.09 * bump(0.72, 0.024, 0.52, 0.34) - 0.05 * bump(0.722, 0.035, 0.0, 0.2))
+        chest += (1 - woman) * (0.035 * bump(0.742, 0.024, 0.5, 0.4) - 0.02 * bump(0.735, 0.04, 0.0, 0.14))
+        back = 0.05 * bump(0.755, 0.028, np.pi - 0.6, 0.32) - 0.05 * bump(0.68, 0.08, np.pi, 0.22)
+        seat = 0.06 * bump(0.515, 0.03, np.pi - 0.5, 0.36) - 0.07 * bump(0.5, 0.035, np.pi, 0.16)
+        return chest + back + seat
+
+    return fold
+
+
 def head_frame(body: Body, skeleton: Skeleton) -> tuple[float, float]:
     """Return the height of the chin and the height of the head, metres: the unit of all tables of the head."""
     return float(skeleton.points["chin"][1][1]), (1 - CANONICAL["chin"]) * body.head * body.height
 
 
 def body_pieces(body: Body, skeleton: Skeleton, detail: Detail) -> list[Piece]:
-    """Return the bare body: trunk, head, and per side arm, hand, thumb, leg, ear."""
+    """Return the bare body: trunk, head, and per side arm, hand, leg, ear."""
     height = body.height
     chin, unit = head_frame(body, skeleton)
-    trunk = tube(Profile(trunk_rows(body)), *detail(56, 56), caps=(0.0, 0.012 * height))
+    profile = Profile(trunk_rows(body))
+    trunk = tube(profile, *detail(56, 56), fold=figure(body, profile), caps=(0.0, 0.012 * height))
     pieces = [
         Piece(trunk, trunk_weights(skeleton, trunk.vertices), "trunk", "skin", zone="trunk"),
         _head(body, skeleton, detail),
@@ -228,37 +259,47 @@ def _head(body: Body, skeleton: Skeleton, detail: Detail) -> Piece:
     return Piece(surface, rigid_weights("head", surface.vertices), "head", "face")
 
 
-def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> tuple[Surface, Surface]:
+def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> list[Surface]:
+    """Return palm, thumb and four fingers, slightly curled towards the body."""
     wrist, direction = skeleton.joints[BONE[f"{side}_hand"]], skeleton.arm_direction(side)
     size = body.height * body.arm
-    rows = np.column_stack([wrist + HAND[:, :1] * size * direction, HAND[:, 1:] * size])
-    along = np.array([0.005, 0.025, 0.045, 0.06]) * size
-    forward = np.array([0.008, 0.022, 0.031, 0.035]) * size
-    radius = np.array([0.009, 0.0085, 0.0075, 0.006]) * size
-    thumb = np.column_stack([wrist + along[:, None] * direction, radius, radius, radius])
-    thumb[:, 2] += forward
-    return (
-        tube(Profile(rows), *detail(16, 20), caps=(0.0, 0.006 * size)),
-        tube(Profile(thumb), *detail(8, 12), caps=(0.0, 0.005 * size)),
-    )
+    palmward = np.cross(direction, [0.0, 0.0, 1.0]) * np.sign(direction[0])
+
+    def finger(along: list[float], thumbward: list[float], curl: list[float], radius: list[float]) -> Surface:
+        centres = np.outer(along, direction) + np.outer(curl, palmward) + np.outer(thumbward, [0.0, 0.0, 1.0])
+        rows = np.column_stack([wrist + centres * size, *[np.array(radius) * size] * 3])
+        return tube(Profile(rows), *detail(6, 8), caps=(0.0, 0.8 * radius[-1] * size))
+
+    palm = np.column_stack([wrist + HAND[:, :1] * size * direction, HAND[:, 1:] * size])
+    surfaces = [
+        tube(Profile(palm), *detail(12, 20), caps=(0.0, 0.005 * size)),
+        finger([0.005, 0.025, 0.045, 0.06], [0.008, 0.022, 0.031, 0.035], [0, 0.001, 0.002, 0.004],
+               [0.009, 0.0085, 0.0075, 0.006]),
+    ]  # fmt: skip
+    for place, length, radius in FINGERS:
+        reach = [0.042, 0.068, 0.5 * (0.068 + length), length]
+        surfaces.append(
+            finger(reach, [place, 1.1 * place, 1.1 * place, 1.05 * place], [0, 0.002, 0.007, 0.015],
+                   [radius, radius, 0.92 * radius, 0.75 * radius])
+        )  # fmt: skip
+    return surfaces
 
 
 def hair_pieces(body: Body, skeleton: Skeleton, hair: Hair, detail: Detail, clearance: float) -> list[Piece]:
-    """Return the hair: a cap draped over the skull down to the style's hair line, and a bun.
+    """Return the hair: a cap draped over the skull down to the style's hair line, and a bun or a pony tail.
 
     Args:
         body, skeleton, hair, detail: whose hair, and how finely sampled.
         clearance: metres between the back and long hair: what is worn there.
     """
     chin, unit = head_frame(body, skeleton)
-    skull = HEAD[HEAD[:, 0] > 0.45]
-    below = LOCKS if hair.style in ("bob", "long") else NAPE
-    table = np.concatenate([np.column_stack([skull, np.full(len(skull), 2.0)]), below])
+    hangs = hair.style in OVER_EARS
+    skull = HEAD[HEAD[:, 0] > (0.5 if hangs else 0.45)]
+    table = np.concatenate([np.column_stack([skull, np.full(len(skull), 2.0)]), LOCKS if hangs else NAPE])
     y, zero, radii = chin + table[:, 0] * unit, np.zeros(len(table)), table[:, 1:4] * unit
+    y += hair.thickness * smoothstep(0.5, 0.95, table[:, 0])  # as thick on the crown as at the sides
     if hair.style == "long":
-        trunk = trunk_rows(body)
-        back = np.interp(-y, -trunk[:, 1], trunk[:, 5]) + clearance + 0.01
-        radii[:, 2] = np.where(table[:, 0] < -0.2, np.maximum(radii[:, 2], back), radii[:, 2])
+        radii[:, 2] = np.where(table[:, 0] < -0.2, np.maximum(radii[:, 2], _behind(body, y, clearance)), radii[:, 2])
     profile = Profile(np.column_stack([zero, y, zero, radii, table[:, 4]]))
     rings, sectors = detail(48 if hair.style == "long" else 36, 64)
     phi = np.linspace(-np.pi, np.pi, sectors + 1)
@@ -266,14 +307,29 @@ def hair_pieces(body: Body, skeleton: Skeleton, hair: Hair, detail: Detail, clea
     edge = profile.at_height(chin + unit * np.interp(shifted, EDGE_ANGLES, EDGES[hair.style]))
 
     def body_of_hair(phi: Array, s: Array, part: Array) -> Array:
-        waves = 0.006 * np.sin(11 * phi + 3 * np.sin(9 * part)) * part
-        return hair.thickness / (0.4 * unit) * (1 - part**5) + waves
+        waves = 0.01 * np.sin(11 * phi + 3 * np.sin(9 * part)) * part + 0.008 * np.sin(27 * phi + 2 * part) * part
+        parted = -0.4 * hair.parting**2 * np.exp(-(((phi - 0.35 * hair.parting) / 0.1) ** 2)) * (1 - part) ** 0.5
+        return hair.thickness / (0.4 * unit) * (1 - part**5) * (1 + parted) + waves
 
-    surface = tube(profile, rings, sectors, end=edge, offset=0.004, fold=body_of_hair, caps=(hair.thickness + 0.004, 0))
+    surface = tube(profile, rings, sectors, end=edge, offset=0.004, fold=body_of_hair, caps=(0.018 * unit, 0))
     pieces = [Piece(surface, hair_weights(skeleton, surface.vertices), "hair", "hair", two_sided=True)]
     if hair.style == "bun":
         y, z, r = np.array([0.93, 0.86, 0.74, 0.62, 0.55]), -0.5, np.array([0.08, 0.15, 0.19, 0.15, 0.08])
         rows = np.column_stack([0 * y, chin + y * unit, 0 * y + z * unit, r * unit, r * unit, r * unit])
         bun = tube(Profile(rows), *detail(12, 20), caps=(0.03 * unit,) * 2)
         pieces.append(Piece(bun, rigid_weights("head", bun.vertices), "hair", "hair"))
+    if hair.style == "ponytail":
+        y = np.array([0.84, 0.8, 0.65, 0.35, 0.0, -0.45, -0.8])
+        z = -np.array([0.42, 0.52, 0.62, 0.64, 0.6, 0.6, 0.6]) * unit
+        z[4:] = np.minimum(z[4:], -_behind(body, chin + y[4:] * unit, clearance) - 0.05 * unit)
+        r = np.array([0.07, 0.06, 0.12, 0.15, 0.14, 0.11, 0.04]) * unit
+        tail = tube(Profile(np.column_stack([0 * y, chin + y * unit, z, 1.1 * r, r, r])), *detail(18, 20),
+                    caps=(0.02 * unit,) * 2)  # fmt: skip
+        pieces.append(Piece(tail, hair_weights(skeleton, tail.vertices), "hair", "hair"))
     return pieces
+
+
+def _behind(body: Body, y: Array, clearance: float) -> Array:
+    """Return how far (N,) behind the body's axis free hair hangs at heights y, metres."""
+    trunk = trunk_rows(body)
+    return np.interp(-y, -trunk[:, 1], trunk[:, 5]) + clearance + 0.01

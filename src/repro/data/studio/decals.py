@@ -143,6 +143,15 @@ def placket(buttons: int, colour: Colour, seam: Colour) -> Array:
     return picture
 
 
+def fly(seam: Colour) -> Array:
+    """Return the fly of trousers: the seam in the middle and the stitched J beside it."""
+    x, y = _axes()
+    middle = _inside(0.025 - np.abs(x)) * _inside(0.4 - np.abs(y))
+    bow = np.hypot(x, np.maximum(y - 0.1, 0) * 1.2) - 0.3
+    stitched = _inside(0.02 - np.abs(bow)) * _inside(x) * _inside(0.4 - np.abs(y))
+    return _paint(seam, np.maximum(middle, 0.7 * stitched))
+
+
 def buckle(metal: Colour, leather: Colour) -> Array:
     """Return a belt buckle: a metal frame with a tongue."""
     x, y = _axes()

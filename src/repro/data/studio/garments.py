@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.data.studio.body import (
+    OVER_EARS,
     TRUNK,
     Detail,
     arm_rows,
     body_pieces,
+    figure,
     hair_pieces,
     head_frame,
     head_rows,
@@ -44,7 +46,7 @@ def build_person(identity: Identity, detail: str = "full") -> Mesh:
     """
     body, skeleton, sampling = identity.body, build_skeleton(identity.body), Detail(detail)
     pieces = body_pieces(body, skeleton, sampling)
-    if identity.hair.style in ("bob", "long"):  # hair lies over the ears
+    if identity.hair.style in OVER_EARS:
         pieces = [piece for piece in pieces if piece.zone != "ear"]
     for garment in identity.outfit:
         covered = _coverage(body, skeleton, garment)
@@ -143,7 +145,7 @@ def _top(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> li
     end = float(profile.at_height(stature_map(body, garment.hem)))
     surface = tube(
         profile, rings, sectors, start=_neck_edge(body, profile, garment, sectors), end=end,
-        fold=_pleats(garment, profile, body),
+        fold=_together(figure(body, profile), _pleats(garment, profile, body), drape(body, profile, garment)),
     )  # fmt: skip
     hem = float(stature_map(body, garment.hem))
     weights = (
@@ -156,7 +158,24 @@ def _top(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> li
         below = surface.vertices[surface.faces, 1].mean(1) < stature_map(body, WAIST)
         part = np.where(below, PART["skirt"], PART["top"])
     pieces = [Piece(surface, weights, part, garment.kind, zone="trunk", two_sided=True)]
+    if garment.style == "collar":
+        pieces.append(_collar(body, skeleton, garment, detail))
     return pieces + (_sleeves(body, skeleton, garment, detail) if garment.sleeve > 0 else [])
+
+
+def _collar(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> Piece:
+    """A turned-down collar, open at the throat."""
+    height, neck = body.height, float(stature_map(body, NECK_LINE))
+    profile = Profile(trunk_rows(body))
+    heights = neck + np.array([0.018, 0.014, 0.002, -0.011]) * height
+    radii = profile.radii(profile.at_height(heights)) + np.array([0.006, 0.010, 0.016, 0.014])[:, None]
+    radii[2:] += garment.fit * 0.5
+    z = profile.centre(profile.at_height(heights))[:, 2]
+    surface = tube(Profile(np.column_stack([0 * heights, heights, z, radii])), *detail(8, 48))
+    centre = surface.vertices[surface.faces].mean(1)
+    throat = (centre[:, 2] > 0) & (np.abs(centre[:, 0]) < 0.006 + 0.6 * (neck + 0.016 * height - centre[:, 1]))
+    surface = replace(surface, faces=surface.faces[~throat])
+    return Piece(surface, trunk_weights(skeleton, surface.vertices), "top", garment.kind, two_sided=True)
 
 
 def _sleeves(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> list[Piece]:
@@ -172,30 +191,69 @@ def _sleeves(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -
         profile = Profile(np.column_stack([rows[:, :3], rows[:, 3:6] + loose[:, None]]))
         s = np.linspace(0, profile.length, 513)
         end = float(np.interp(reach, _along(skeleton, side, profile.centre(s)), s))
-        rings, sectors = detail(max(10, int(36 * garment.sleeve)), 28)
-        surface = tube(profile, rings, sectors, end=end)
+        rings, sectors = detail(max(10, int(40 * garment.sleeve)), 28)
+        elbow = float(np.interp(_along(skeleton, side, skeleton.joints[[BONE[f"{side}_forearm"]]])[0],
+                                _along(skeleton, side, profile.centre(s)), s))  # fmt: skip
+        creases = crumpled(elbow, 0.075, 0.05, 0.04, garment.folds)
+        if garment.sleeve > 0.9:
+            creases = _together(creases, crumpled(end, 0.06, 0.035, 0.05, garment.folds + 1))
+        surface = tube(profile, rings, sectors, end=end, fold=creases)
         weights = arm_weights(skeleton, side, surface.vertices)
         pieces.append(Piece(surface, weights, f"{side}_arm", garment.kind, zone=f"{side}_arm", two_sided=True))
     return pieces
 
 
-def _pleats(garment: Garment, profile: Profile, body: Body) -> Modulation | None:
-    if garment.pleats == 0:
-        return None
+def _pleats(garment: Garment, profile: Profile, body: Body) -> Modulation:
     top, hem = (float(stature_map(body, canonical)) for canonical in (0.6, garment.hem))
 
     def fold(phi: Array, s: Array, part: Array) -> Array:
         y = profile.centre(s)[..., 1]
-        return 0.07 * smoothstep(top, hem, y) * np.cos(garment.pleats * phi)
+        return 0.07 * bool(garment.pleats) * smoothstep(top, hem, y) * np.cos(garment.pleats * phi)
 
     return fold
+
+
+def drape(body: Body, profile: Profile, garment: Garment) -> Modulation:
+    """Return the folds of cloth that hangs: creases at the waist, soft waves that grow towards a free hem."""
+    waist, hem = (float(stature_map(body, canonical)) for canonical in (0.62, garment.hem))
+    free = 0.03 if garment.hem < 0.525 and not garment.pleats else 0.0
+
+    def fold(phi: Array, s: Array, part: Array) -> Array:
+        y, start = profile.centre(s)[..., 1], garment.folds
+        waves = np.sin(5 * phi + start) + 0.6 * np.sin(9 * phi + 2 * start + 4 * y)
+        slanted = np.sin(2 * np.pi * y / 0.07 + 2.5 * np.cos(phi - start)) * np.sin(phi) ** 2
+        return free * smoothstep(waist + 0.05, hem, y) * waves + 0.02 * slanted * np.exp(-(((y - waist) / 0.09) ** 2))
+
+    return fold
+
+
+def crumpled(middle: float, reach: float, wave: float, depth: float, start: float) -> Modulation:
+    """Return creases across a sleeve or a trouser leg around a joint or a hem.
+
+    Args:
+        middle, reach, wave: where along the tube, how far to both sides, from crease to crease; metres.
+        depth: relative to the radius.
+        start: phase, radians.
+    """
+
+    def fold(phi: Array, s: Array, part: Array) -> Array:
+        across = np.sin(2 * np.pi * s / wave + start + 1.6 * np.sin(phi + start))
+        return depth * across * np.exp(-(((s - middle) / reach) ** 2))
+
+    return fold
+
+
+def _together(*folds: Modulation) -> Modulation:
+    return lambda phi, s, part: sum((fold(phi, s, part) for fold in folds), np.zeros(()))
 
 
 def _skirt(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> list[Piece]:
     profile = Profile(hanging_rows(body, garment.fit, garment.hem, garment.flare))
     start, end = (float(profile.at_height(stature_map(body, canonical))) for canonical in (WAIST + 0.012, garment.hem))
     rings, sectors = detail(int(90 * (WAIST - garment.hem)) + 8, 64)
-    surface = tube(profile, rings, sectors, start=start, end=end, fold=_pleats(garment, profile, body))
+    waves = drape(body, profile, replace(garment, pleats=garment.pleats or int(garment.hem > 0.3)))
+    folds = _together(figure(body, profile), _pleats(garment, profile, body), waves)
+    surface = tube(profile, rings, sectors, start=start, end=end, fold=folds)
     weights = skirt_weights(skeleton, surface.vertices, float(stature_map(body, garment.hem)))
     return [Piece(surface, weights, "skirt", "skirt", zone="trunk", two_sided=True)]
 
@@ -204,7 +262,8 @@ def _trousers(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) 
     rows = trunk_rows(body)
     rows[:, 3:6] += garment.fit
     profile = Profile(rows)
-    seat = tube(profile, *detail(18, 56), start=float(profile.at_height(stature_map(body, WAIST))), caps=(0.0, 0.02))
+    start = float(profile.at_height(stature_map(body, WAIST)))
+    seat = tube(profile, *detail(18, 56), start=start, fold=figure(body, profile), caps=(0.0, 0.02))
     sides = np.where(seat.vertices[seat.faces, 0].mean(1) < 0, PART["right_leg"], PART["left_leg"])
     pieces = [Piece(seat, trunk_weights(skeleton, seat.vertices), sides, "trousers", zone="trunk", two_sided=True)]
     for side in SIDES:
@@ -214,11 +273,30 @@ def _trousers(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) 
         knee = rows[:, 1] < stature_map(body, 0.3)
         rows[knee, 3:6] += 0.45 * np.maximum(0.0, rows[~knee, 3:6][-1] - rows[knee, 3:6])
         leg_profile = Profile(rows)
-        end = float(leg_profile.at_height(stature_map(body, garment.hem)))
-        leg = tube(leg_profile, *detail(max(14, int(44 * (0.54 - garment.hem) / 0.49)), 32), end=end)
+        crotch, joint, end = leg_profile.at_height(stature_map(body, np.array([0.47, 0.285, garment.hem])))
+        folds = [
+            crumpled(joint, 0.08, 0.06, 0.032, garment.folds),
+            crumpled(crotch, 0.06, 0.05, 0.02, garment.folds + 2),
+        ]
+        if garment.hem < 0.2:
+            folds.append(crumpled(end, 0.06, 0.045, 0.04, garment.folds + 1))
+        if garment.style == "creased":
+            folds.append(_ironed(crotch))
+        rings = max(14, int(52 * (0.54 - garment.hem) / 0.49))
+        leg = tube(leg_profile, *detail(rings, 32), end=float(end), fold=_together(*folds))
         weights = leg_weights(skeleton, side, leg.vertices)
         pieces.append(Piece(leg, weights, f"{side}_leg", "trousers", zone=f"{side}_leg", two_sided=True))
     return pieces
+
+
+def _ironed(start: float) -> Modulation:
+    """The sharp crease down the front and the back of pressed trousers."""
+
+    def fold(phi: Array, s: Array, part: Array) -> Array:
+        angle = np.minimum(np.abs(phi), np.pi - np.abs(phi))
+        return 0.09 * np.exp(-angle / 0.16) * smoothstep(start, start + 0.12, s)
+
+    return fold
 
 
 # Rows in parts of the stature: along the foot, side, upper radius.
@@ -294,26 +372,47 @@ def _hat(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> li
 
 
 def _bag(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> list[Piece]:
-    """A hand bag that hangs in line with the arm, or a shoulder bag at the hip."""
+    """A shoulder bag at the hip on a strap across the chest, or a backpack; both stay with the trunk."""
     sign = -1.0 if garment.side == "right" else 1.0
-    if garment.style == "hand":
-        hand, along = skeleton.joints[BONE[f"{garment.side}_hand"]], skeleton.arm_direction(garment.side)
-        t, bone = np.array([0.09, 0.13, 0.16, 0.34, 0.36])[:, None], f"{garment.side}_hand"
-        centres = hand + t * along
-        radii = np.array(
-            [[0.012, 0.03, 0.03], [0.015, 0.05, 0.05], [0.05, 0.14, 0.14], [0.06, 0.17, 0.17], [0.05, 0.16, 0.16]]
-        )
+    rows = trunk_rows(body)
+    rows[:, 3:6] += max(garment.fit, 0.012) + 0.012
+    profile = Profile(rows)
+    y = lambda part: float(stature_map(body, part))  # noqa: E731
+    if garment.style == "backpack":
+        behind = float(profile.radii(profile.at_height(y(0.72)))[2])
+        heights = np.array([0.17, 0.16, 0.05, -0.2, -0.22])
+        side, deep = np.array([0.10, 0.13, 0.15, 0.16, 0.14]), np.array([0.03, 0.05, 0.08, 0.1, 0.07])
+        centres = np.column_stack([np.zeros(5), y(0.715) + heights, np.full(5, -behind - 0.055)])
+        bone, ways = "chest", [(s * 0.07, s * 0.12, 0.81, 0.69) for s in (-1.0, 1.0)]
     else:
-        hips = trunk_rows(body)[-4:, 3].max()
-        y, bone = float(stature_map(body, 0.54)), "pelvis"
+        hips = float(rows[-4:, 3].max())
         heights = np.array([0.13, 0.12, 0.0, -0.11, -0.12])
-        centres = np.column_stack([np.full(5, sign * (hips + 0.075)), y + heights, np.full(5, 0.03)])
-        radii = np.array(
-            [[0.03, 0.1, 0.1], [0.04, 0.12, 0.12], [0.05, 0.14, 0.14], [0.05, 0.14, 0.14], [0.04, 0.13, 0.13]]
-        )
-    rows = np.column_stack([centres, radii, np.full(5, 5.0)])
-    surface: Surface = tube(Profile(rows), *detail(14, 24), caps=(0.005, 0.008))
-    return [Piece(surface, rigid_weights(bone, surface.vertices), "accessory", "bag")]
+        side, deep = np.array([0.02, 0.03, 0.04, 0.04, 0.03]), np.array([0.1, 0.12, 0.14, 0.14, 0.13])
+        centres = np.column_stack([np.full(5, sign * (hips + 0.055)), y(0.50) + heights, np.full(5, 0.03)])
+        bone, ways = "pelvis", [(-sign * 0.06, sign * 0.9 * hips, 0.825, 0.58)]
+    box = tube(
+        Profile(np.column_stack([centres, side, deep, deep, np.full(5, 5.0)])), *detail(14, 24), caps=(0.005, 0.008)
+    )
+    pieces = [Piece(box, rigid_weights(bone, box.vertices), "accessory", "bag")]
+    for start, end, top, bottom in ways:
+        for face in (1.0, -1.0) if garment.style == "shoulder" else (1.0,):
+            strap = _strap(profile, (start, y(top)), (end, y(bottom)), face, detail)
+            pieces.append(Piece(strap, trunk_weights(skeleton, strap.vertices), "accessory", "bag", two_sided=True))
+    return pieces
+
+
+def _strap(
+    profile: Profile, top: tuple[float, float], bottom: tuple[float, float], face: float, detail: Detail
+) -> Surface:
+    """A flat band that lies on the front (face 1) or the back (-1) of the trunk between two points (x, y)."""
+    t = np.linspace(0, 1, 12)
+    x, y = (top[k] + t * (bottom[k] - top[k]) for k in (0, 1))
+    s = profile.at_height(y)
+    radii, centre = profile.radii(s), profile.centre(s)
+    depth = radii[:, 1] if face > 0 else radii[:, 2]
+    z = centre[:, 2] + face * depth * np.sqrt(np.clip(1 - np.abs(x / radii[:, 0]) ** 2.3, 0.02, 1))
+    thin, wide = np.full(12, 0.006), np.full(12, 0.017)
+    return tube(Profile(np.column_stack([x, y, z, wide, thin, thin])), *detail(16, 8))
 
 
 BUILDERS: dict[str, Callable[[Body, Skeleton, Garment, Detail], list[Piece]]] = {

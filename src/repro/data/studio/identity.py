@@ -1,6 +1,6 @@
 """Who stands in the studio: an identity's body, hair and garments, drawn from its name alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,8 +43,10 @@ class Garment:
         fit: metres between skin and cloth.
         flare: how much wider the hem is than the hips (skirts, dresses, coats), relative.
         pleats: number of folds around (skirts, dresses).
-        style: "sneaker" "boot" "pump" (shoe), "cap" "beanie" (hat), "shoulder" "hand" (bag), else "".
+        style: "sneaker" "boot" "pump" (shoe), "cap" "beanie" (hat), "shoulder" "backpack" (bag), "creased" (trousers),
+            "collar" (top), else "".
         side: "left" or "right" (bag), else "".
+        folds: phase of the folds of the cloth, radians.
     """
 
     kind: str
@@ -56,10 +58,11 @@ class Garment:
     pleats: int = 0
     style: str = ""
     side: str = ""
+    folds: float = 0.0
 
 
 GARMENTS = ("top", "coat", "dress", "trousers", "skirt", "shoe", "belt", "hat", "bag")
-HAIR_STYLES = ("short", "bob", "long", "bun")
+HAIR_STYLES = ("short", "bob", "long", "bun", "ponytail", "fringe", "receding")
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,11 @@ class Identity:
     def hair(self) -> Hair:
         """The person's hair cut."""
         rng = self.rng("hair")
-        weights = (0.1, 0.25, 0.4, 0.25) if self.body.femininity > 0.5 else (0.84, 0.07, 0.06, 0.03)
+        woman, man = (0.1, 0.18, 0.3, 0.12, 0.16, 0.14, 0.0), (0.64, 0.06, 0.05, 0.04, 0.04, 0.03, 0.14)
+        weights = woman if self.body.femininity > 0.5 else man
         return Hair(
             style=str(rng.choice(HAIR_STYLES, p=weights)),
-            thickness=float(rng.uniform(0.008, 0.024)),
+            thickness=float(rng.uniform(0.006, 0.022)),
             parting=int(rng.integers(-1, 2)),
         )
 
@@ -166,10 +170,20 @@ class Identity:
         if rng.random() < 0.1:
             pieces.append(Garment("hat", style=str(rng.choice(["cap", "beanie"]))))
         if rng.random() < 0.15:
-            pieces.append(
-                Garment("bag", style=str(rng.choice(["shoulder", "hand"])), side=str(rng.choice(["left", "right"])))
-            )
-        return tuple(pieces)
+            style, side = str(rng.choice(["shoulder", "backpack"])), str(rng.choice(["left", "right"]))
+            pieces.append(Garment("bag", fit=max(piece.fit for piece in pieces), style=style, side=side))
+        return tuple(self._cut(piece) for piece in pieces)
+
+    def _cut(self, piece: Garment) -> Garment:
+        """Return a garment with its folds, and perhaps with a collar or ironed creases."""
+        rng = self.rng("cut", piece.kind)
+        folds, fancy = float(rng.uniform(0, 2 * np.pi)), rng.random() < 0.4
+        style = piece.style
+        if fancy and piece.kind == "trousers" and piece.hem < 0.2:
+            style = "creased"
+        if fancy and piece.kind == "top" and piece.neck < 0.02 and piece.sleeve > 0:
+            style = "collar"
+        return replace(piece, folds=folds, style=style)
 
     def garment(self, kind: str) -> Garment | None:
         """Return the garment of a kind, or None if the person does not wear one."""

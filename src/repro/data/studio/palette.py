@@ -22,10 +22,10 @@ DARK_STYLES = ("deep", "dark")
 HAIR = {  # lightness, chroma, hue in degrees
     "black": (0.25, 0.012, 60),
     "dark brown": (0.33, 0.035, 50),
-    "brown": (0.43, 0.06, 52),
+    "brown": (0.43, 0.06, 48),
     "auburn": (0.45, 0.10, 42),
-    "dark blond": (0.60, 0.07, 72),
-    "blond": (0.76, 0.09, 84),
+    "dark blond": (0.58, 0.07, 62),
+    "blond": (0.78, 0.08, 76),
     "grey": (0.68, 0.008, 80),
     "dyed": (0.55, 0.17, None),
 }

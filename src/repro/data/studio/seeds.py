@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Part of every cache key and checkpoint: raise it whenever the same identity would look or move differently."""
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from repro.data.studio.camera import Camera
 from repro.data.studio.raster import rasterize
 
+WRAP = 0.15
+"""How far light reaches round a body: a photographer's lamp is large, and skin and cloth let some light through."""
 _FAN = 8  # faces per vertex that shape its normal; grids have 6, only poles have more
 
 
@@ -168,7 +170,7 @@ def shade(
 
     .. math::
 
-        s = \big(a\,(0.85 + 0.15\,n_y) + (1.2 - a)\,v\,(n \cdot l)_+\big)\,
+        s = \big(a\,(0.85 + 0.15\,n_y) + (1.2 - a)\,v\,\tfrac{(n \cdot l + 0.15)_+}{1.15}\big)\,
             \big(1 + 4 g\,v\,(n \cdot h)_+^{24}\big)
 
     Args:
@@ -177,7 +179,7 @@ def shade(
         gloss: g, strength of the highlight (N,).
         ambient: a, (N,).
     """
-    lambert = dot(normal, direction).clamp(min=0) * lit
+    lambert = ((dot(normal, direction) + WRAP) / (1 + WRAP)).clamp(min=0) * lit
     half = unit(to_eye + direction)
     square = dot(normal, half).clamp(min=0) ** 2
     fourth = square * square

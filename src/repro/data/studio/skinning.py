@@ -34,7 +34,7 @@ def trunk_weights(skeleton: Skeleton, points: Array) -> Array:
     ]
     for side in ("right", "left"):
         along, away = _along_arm(skeleton, side, points)
-        near = smoothstep(0.15, 0.07, away)
+        near = smoothstep(0.15, 0.07, away) * smoothstep(0.20, 0.06, along)  # flanks stay when an arm is raised
         shares.append((f"{side}_upper_arm", 0.5 * near * smoothstep(-0.09, 0.03, along)))
         sign = -1.0 if side == "right" else 1.0
         shares.append((f"{side}_thigh", 0.5 * smoothstep(0.06, -0.06, y - height("right_thigh"))
@@ -49,7 +49,7 @@ def arm_weights(skeleton: Skeleton, side: str, points: Array) -> Array:
     elbow = float(np.linalg.norm(skeleton.joints[BONE[f"{side}_forearm"]] - shoulder))
     wrist = float(np.linalg.norm(skeleton.joints[BONE[f"{side}_hand"]] - shoulder))
     shares = [
-        (f"{side}_upper_arm", smoothstep(-0.08, 0.06, along)),
+        (f"{side}_upper_arm", smoothstep(-0.075, 0.045, along)),
         (f"{side}_forearm", smoothstep(elbow - 0.06, elbow + 0.06, along)),
         (f"{side}_hand", smoothstep(wrist - 0.025, wrist + 0.025, along)),
     ]

@@ -38,7 +38,7 @@ def trimmings(identity: Identity, piece: Garment, family: str, palette: GarmentP
         if calm and rng.random() < 0.65:
             label, tallest = (number(), 0.24) if rng.random() < 0.35 else (sewn.random_text(rng), 0.2)
             found.append(text(label, height(0.735), 0.27, tallest, "front"))
-        elif rng.random() < 0.4:
+        elif rng.random() < 0.4 or piece.style == "collar":
             found.append(_placket(rng, palette, height(0.60), height(0.79)))
             if rng.random() < 0.6:
                 found.append(_pocket(palette, seam, (0.07, height(0.735)), 0.10))
@@ -52,6 +52,7 @@ def trimmings(identity: Identity, piece: Garment, family: str, palette: GarmentP
         found.append(_placket(rng, palette, height(piece.hem + 0.03), height(0.76)))
         found += [_pocket(palette, seam, (sign * 0.11, height(0.56)), 0.12) for sign in (-1, 1)]
     if piece.kind == "trousers":
+        found.append(sewn.place(sewn.fly(seam), (0, height(0.565), 0), 0.05, 0.16))
         for side in ("left", "right") if rng.random() < 0.7 else ():
             x = float(skeleton.points[f"{side}_hip"][1][0])
             found.append(_pocket(palette, seam, (x, height(0.515)), 0.12, side="back"))
