@@ -14,6 +14,7 @@ from repro.data.joints import SIGMA
 from repro.data.layouts import LAYOUTS, SPLITS
 from repro.data.pair import Pair
 from repro.data.real import RealPairs
+from repro.data.shapenet import ShapeNetPairs
 from repro.data.studio.clips import FashionVideoSet, IperSet
 from repro.data.studio.face import FaceSet
 from repro.data.studio.fashion import FashionSet
@@ -38,6 +39,7 @@ PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
 REAL: dict[str, Callable[..., "DataSet[Any]"]] = {
     **{name: partial(RealPairs, name) for name in LAYOUTS},
     **{name: partial(RealClips, name) for name in CLIP_LAYOUTS},
+    "shapenet": ShapeNetPairs,
 }
 """What is read from the user's copy: name -> reader, called as ``(split, root=..., size=..., sigma=...)``; those of
 LAYOUTS also take annotation_size and exclude, those of CLIP_LAYOUTS exclude."""
