@@ -1,6 +1,6 @@
 """What is right and wrong in a folder of videos: folders, counts, frame numbers, skeletons, pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from repro.data.joints import MISSING
 from repro.data.layouts import SPLITS
 from repro.data.problems import Problem, Report
 from repro.data.progress import progress_bar
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+ENDINGS = {"frames": PICTURE_ENDINGS, "noisy": (".json",), "clean": (".json",), "masks": PICTURE_ENDINGS}
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def inspect_clips(
     problems, videos, empty = [], [], 0
     with progress_bar(f"looking at videos of {split}", len(kept), "video") as bar:
         for name in kept:
-            video, found = _video(name, folders)
+            files, found = video_files(name, folders, ENDINGS)
+            video = Video(name, *(files.get(kind, ()) for kind in ("frames", "noisy", "clean", "masks")))
             if (other / name).is_dir():
                 found.append(_problem("video in both splits", name, name, f"{other.parent.name} has it too"))
             if decode and not found:
@@ -114,25 +118,31 @@ def read_skeletons(video: Video) -> tuple[dict[str, Tensor], list[Problem]]:
     return skeletons, problems
 
 
-def _video(name: str, folders: dict[str, Path]) -> tuple[Video, list[Problem]]:
-    """A video's files, sorted by frame, and what their names say is wrong."""
-    files: dict[str, tuple[Path, ...]] = {"masks": ()}
+def video_files(
+    name: str, folders: Mapping[str, Path], endings: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, tuple[Path, ...]], list[Problem]]:
+    """Return a video's files of each kind, sorted by frame, and what their names say is wrong.
+
+    Args:
+        name: of the video, a folder in each of ``folders``.
+        folders: kind of file -> where; "frames" is one of them.
+        endings: kind -> endings of its files' names.
+    """
+    files: dict[str, tuple[Path, ...]] = {}
     problems = []
     for kind, folder in folders.items():
         if not (folder / name).is_dir():
             problems.append(_problem("missing folder", name, f"{folder.name}/{name}", f"no {kind} of this video"))
             continue
-        ending = (".json",) if kind in ("noisy", "clean") else (".png", ".jpg", ".jpeg")
-        own = [path for path in (folder / name).iterdir() if path.suffix.lower() in ending]
+        own = [path for path in (folder / name).iterdir() if path.suffix.lower() in endings[kind]]
         unnumbered = [path.name for path in own if frame_number(path.name) is None]
         if unnumbered:
             problems.append(_problem("file without a frame number", name, f"{folder.name}/{name}", unnumbered[0]))
         files[kind] = tuple(sorted(own, key=lambda path: (frame_number(path.name) or 0, path.name)))
-    video = Video(name, *(files.get(kind, ()) for kind in ("frames", "noisy", "clean", "masks")))
     if problems:
-        return video, problems
+        return files, problems
     counts = {kind: len(files[kind]) for kind in folders}
-    numbers = [frame_number(path.name) or 0 for path in video.frames]
+    numbers = [frame_number(path.name) or 0 for path in files["frames"]]
     if not numbers:
         problems.append(_problem("empty video", name, name, "no frames"))
     elif len(set(counts.values())) > 1:
@@ -145,10 +155,10 @@ def _video(name: str, folders: dict[str, Path]) -> tuple[Video, list[Problem]]:
         problems.append(_problem("missing frames", name, name, f"{len(gaps)} missing, first {gaps[0]}"))
     elif any([frame_number(path.name) for path in files[kind]] != numbers for kind in folders):
         problems.append(_problem("other frame numbers", name, name, _first_gap(files, folders)))
-    return video, problems
+    return files, problems
 
 
-def _first_gap(files: dict[str, tuple[Path, ...]], folders: dict[str, Path]) -> str:
+def _first_gap(files: Mapping[str, tuple[Path, ...]], folders: Mapping[str, Path]) -> str:
     """The first frame number that one kind of file has and another has not."""
     numbers = {kind: {frame_number(path.name) or 0 for path in files[kind]} for kind in folders}
     for number in sorted(set.union(*numbers.values())):
