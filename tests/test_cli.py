@@ -45,7 +45,9 @@ def test_help_loads_no_library():
         ("train --set joint.steps --out x", "expected --set KEY=VALUE"),
         ("evaluate nowhere", "expected the --out folder of repro train"),
         ("data prepare --dataset fasion", "unknown dataset 'fasion'"),
-        ("data check nowhere", "nowhere"),
+        ("data check deepfashion --root nowhere", "nowhere"),
+        ("data check deepfashon --root .", "unknown real data set 'deepfashon': did you mean 'deepfashion'"),
+        ("data check human36m --root . --annotation-size 8,8", "human36m takes no annotation_size"),
     ],
 )
 def test_what_a_person_got_wrong_is_one_line(arguments, message, capsys, tmp_path, monkeypatch):

@@ -30,6 +30,11 @@ def published() -> Path:
     return data() / "published.yaml"
 
 
+def manifests() -> Path:
+    """Return ``data/manifests``: one description per real data set."""
+    return data() / "manifests"
+
+
 def weights() -> Path:
     """Return ``data/weights``: the small networks trained here that ship with the project."""
     return data() / "weights"
