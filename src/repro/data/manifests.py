@@ -17,10 +17,12 @@ from repro.data.layouts import LAYOUTS
 from repro.data.mocap.folder import check_mocap
 from repro.data.problems import DataError, Problem, Report, describe
 from repro.data.real import check
+from repro.data.shapenet import check_shapenet
 
 CHECKS: dict[str, Callable[..., Report]] = {
     **{name: partial(check, layout=name) for name in LAYOUTS},
     **{name: partial(check_clips, layout=name) for name in CLIP_LAYOUTS},
+    "shapenet": check_shapenet,
     "cmu_mocap": check_mocap,
 }
 """Readers that go through a folder completely: name -> function of its root, for pictures also of annotation_size."""
