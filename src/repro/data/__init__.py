@@ -3,6 +3,7 @@
 from repro.data.annotations import read_annotations
 from repro.data.augmentation import augment_market
 from repro.data.export import export_deepfashion
+from repro.data.faceforensics import check_faces, export_faces
 from repro.data.joints import JOINTS, LIMBS, MIRROR, heatmaps, is_missing, mirror_joints, scale_joints
 from repro.data.layouts import flatten_name
 from repro.data.pair import Pair, stack_pairs
@@ -30,7 +31,9 @@ __all__ = [
     "astronaut",
     "augment_market",
     "check",
+    "check_faces",
     "export_deepfashion",
+    "export_faces",
     "flatten_name",
     "heatmaps",
     "is_missing",

@@ -10,6 +10,8 @@ from torch import Tensor
 from repro.checks import require_choice
 from repro.data.clip_layouts import CLIP_LAYOUTS
 from repro.data.clip_real import RealClips
+from repro.data.faceforensics import FaceForensics
+from repro.data.human36m import Human36M
 from repro.data.joints import SIGMA
 from repro.data.layouts import LAYOUTS, SPLITS
 from repro.data.pair import Pair
@@ -39,10 +41,12 @@ PROCEDURAL: dict[str, type[ProceduralSet[Any]]] = {
 REAL: dict[str, Callable[..., "DataSet[Any]"]] = {
     **{name: partial(RealPairs, name) for name in LAYOUTS},
     **{name: partial(RealClips, name) for name in CLIP_LAYOUTS},
+    "faceforensics": FaceForensics,
+    "human36m": Human36M,
     "shapenet": ShapeNetPairs,
 }
 """What is read from the user's copy: name -> reader, called as ``(split, root=..., size=..., sigma=...)``; those of
-LAYOUTS also take annotation_size and exclude, those of CLIP_LAYOUTS exclude."""
+LAYOUTS also take annotation_size and exclude, those of CLIP_LAYOUTS and faceforensics exclude."""
 
 _PLANNED = (
     "market", "fashion_video", "iper", "h36m", "car", "chair", "face",
@@ -134,7 +138,7 @@ def load(
     shape = _size("size", size)
     given = {"root": root, "annotation_size": _size("annotation_size", annotation_size), "exclude": exclude}
     options = {argument: value for argument, value in given.items() if value is not None}
-    excludes = {"exclude"} if name in LAYOUTS or name in CLIP_LAYOUTS else set()
+    excludes = {"exclude"} if name in (*LAYOUTS, *CLIP_LAYOUTS, "faceforensics") else set()
     unused = set(options) - {"root"} - excludes - ({"annotation_size"} if name in LAYOUTS else set())
     if name in PROCEDURAL:
         if options:
