@@ -184,7 +184,7 @@ def rod(line: Array, radius: float, sectors: int = 6) -> Surface:
     helper = np.eye(3)[np.abs(tangent).max(0).argmin()]
     side = np.cross(tangent, helper)
     side /= np.linalg.norm(side, axis=1, keepdims=True)
-    other = np.cross(tangent, side)
+    other = np.cross(side, tangent)
     angle = np.linspace(0, 2 * np.pi, sectors + 1)
     circle = np.cos(angle)[:, None] * side[:, None] + np.sin(angle)[:, None] * other[:, None]
     grid = line[:, None] + radius * circle

@@ -131,7 +131,7 @@ def _match(
     column = bx.floor().clamp(0, buffer_width - 1).to(torch.int64)
     line = by.floor().clamp(0, buffer_height - 1).to(torch.int64)
     front = buffer.face[line, column]
-    visible &= front >= 0
+    visible &= (front >= 0) & (front < shot.own_faces)  # not past the outline, not on an obstacle
     plane = _plane_depth(buffer.screen[shot.faces[front.clamp_min(0)]], bx * SUBPIXEL, by * SUBPIXEL)
     visible &= (front == face) | (z < plane + TOLERANCE)
 
