@@ -40,6 +40,10 @@ class TestSpring:
         path = spring(np.zeros((2, 1)), np.array([1.0]), 60.0, 5.0)
         assert path[1, 0] == pytest.approx(STEP, rel=0.05)
 
+    def test_a_spring_that_does_not_swing_is_refused(self):
+        with pytest.raises(ValueError, match="expected damping below 4"):
+            spring(np.zeros((3, 1)), np.zeros(1), 4.0, 5.0)
+
 
 class TestLags:
     def test_steady_turning_lags_by_damping_over_stiffness(self):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from repro.data.studio.gait import Footsteps, Roll, Step
+from repro.data.studio.gait import Footsteps, Step
 from repro.data.studio.mesh import PART, Mesh
 from repro.data.studio.pose import articulate, intersects
 from repro.data.studio.skeleton import BONE
@@ -120,7 +120,6 @@ class Walker:
         self.side = SIDES[rng.integers(2)]
         self.home = {side: (*self._beside(side), heading + self._sign(side) * self.out) for side in SIDES}
         self.steps: list[Step] = []
-        self.rolls: list[Roll] = []
 
     def step(self, beat: float, ahead: float = 0.0, aside: float = 0.0, turn: float = 0.0, **flight: Any) -> None:
         """Move the body and land the next foot beside it; the foot flies for four fifths of the beat.
@@ -158,7 +157,7 @@ class Walker:
     @property
     def footsteps(self) -> Footsteps:
         """All steps so far."""
-        return Footsteps(self.home, tuple(self.steps), tuple(self.rolls))
+        return Footsteps(self.home, tuple(self.steps))
 
     def direction(self, ahead: float, aside: float) -> Array:
         """Return (x, z) of metres forward and to the left."""

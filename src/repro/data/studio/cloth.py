@@ -125,8 +125,13 @@ def spring(target: Array, velocity: Array, stiffness: float, damping: float) -> 
     Args:
         target: (N, C), every ``STEP`` seconds.
         velocity: (C,) at the start, per second.
-        stiffness, damping: k and c, weakly damped: c^2 < 4k.
+        stiffness, damping: k and c.
+
+    Raises:
+        ValueError: a spring that does not swing, c^2 >= 4k.
     """
+    if damping**2 >= 4 * stiffness:
+        raise ValueError(f"expected damping below {2 * np.sqrt(max(stiffness, 0.0)):g} (2 sqrt(k)), got {damping:g}")
     decay, frequency = damping / 2, np.sqrt(stiffness - damping**2 / 4)
     fade, sine, cosine = np.exp(-decay * STEP), np.sin(frequency * STEP), np.cos(frequency * STEP)
     path = np.empty_like(target)

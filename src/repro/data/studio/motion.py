@@ -8,7 +8,6 @@ from scipy.interpolate import CubicSpline
 from repro.checks import require_choice
 from repro.data.studio.choreography import Stage
 from repro.data.studio.mesh import Mesh
-from repro.data.studio.performer import Foot as Foot
 from repro.data.studio.performer import Performer
 from repro.data.studio.pose import intersects
 from repro.data.studio.skeleton import Pose
@@ -41,6 +40,9 @@ class Motion:
     poses: tuple[Pose, ...]
     fps: float = 25.0
 
+    def __post_init__(self) -> None:
+        _require_frames(len(self.poses), self.fps)
+
 
 def clip_motion(kind: str, mesh: Mesh, rng: np.random.Generator, frames: int, fps: float = 25.0) -> Motion:
     """Return a clip of a kind: tempo, phase, size and what the arms do drawn at random, planted feet at rest.
@@ -60,8 +62,7 @@ def clip_motion(kind: str, mesh: Mesh, rng: np.random.Generator, frames: int, fp
         ValueError: an unknown kind, no frames or no frame rate.
     """
     require_choice("motion kind", kind, KINDS)
-    if frames < 1 or fps <= 0:
-        raise ValueError(f"expected at least one frame at a positive rate, got {frames} frames at {fps:g} per second")
+    _require_frames(frames, fps)
     until = frames / fps
     performer = Performer(mesh, CHOREOGRAPHIES[kind](Stage.of(mesh), rng, until), until)
     raised = _arms_clear(mesh, performer, until)
@@ -81,3 +82,8 @@ def _arms_clear(mesh: Mesh, performer: Performer, until: float) -> Curve:
             break
         height = height + RAISE * (bump * np.array(hits)).max(1)
     return CubicSpline(times, height)
+
+
+def _require_frames(frames: int, fps: float) -> None:
+    if frames < 1 or not fps > 0:
+        raise ValueError(f"expected at least one frame at a positive rate, got {frames} frames at {fps:g} per second")
