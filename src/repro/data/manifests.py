@@ -13,6 +13,8 @@ from repro import paths
 from repro.checks import require_choice
 from repro.data.clip_inspection import check_clips
 from repro.data.clip_layouts import CLIP_LAYOUTS
+from repro.data.faceforensics import check_faces
+from repro.data.human36m import check_human36m
 from repro.data.layouts import LAYOUTS
 from repro.data.mocap.folder import check_mocap
 from repro.data.problems import DataError, Problem, Report, describe
@@ -22,7 +24,9 @@ from repro.data.shapenet import check_shapenet
 CHECKS: dict[str, Callable[..., Report]] = {
     **{name: partial(check, layout=name) for name in LAYOUTS},
     **{name: partial(check_clips, layout=name) for name in CLIP_LAYOUTS},
+    "human36m": check_human36m,
     "shapenet": check_shapenet,
+    "faceforensics": check_faces,
     "cmu_mocap": check_mocap,
 }
 """Readers that go through a folder completely: name -> function of its root, for pictures also of annotation_size."""
