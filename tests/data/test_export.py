@@ -1,4 +1,4 @@
-"""Studio people go out in the DeepFashion layout and come back through the real reader."""
+"""Studio people go out in the layouts of DeepFashion and Market-1501 and come back through the real reader."""
 
 import warnings
 
@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from repro.data import check, export_deepfashion, load, read_annotations
-from repro.data.export import image_names
+from repro.data import check, export_deepfashion, export_market, load, read_annotations
+from repro.data.export import image_names, market_names
 from repro.data.joints import is_missing
-from repro.data.layouts import deepfashion_identity
+from repro.data.layouts import deepfashion_identity, market_identity
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,54 @@ def test_a_damaged_export_is_named(studio, tmp_path):
     with pytest.raises(ValueError, match=victim.name):
         load("deepfashion", "test", root=tmp_path)
     assert np.array(studio["test"].images[5]).any()
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPRO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield load("market", "train", scale="tiny")
+
+
+def test_market_comes_back_pixel_by_pixel_and_joint_by_joint(street, tmp_path):
+    export_market(street, tmp_path, format="png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        real = load("market1501", "train", root=tmp_path)
+    assert len(real) == len(street)
+    assert real.size == (128, 64)
+    place = {name: view for view, name in enumerate(market_names(street.identity, street.station, "png"))}
+    views = [place[name] for name in real.names]
+    assert sorted(views) == list(range(24))
+    assert torch.equal(real.identity, street.identity[views] + 1)
+    pairs = {(views[source], views[target]) for source, target in real.pairs.tolist()}
+    assert pairs == {tuple(pair) for pair in street.pairs.tolist()}
+    for index, view in enumerate(views):
+        assert np.array_equal((real.image(index) * 255).round().numpy().astype(np.uint8), street.images[view])
+    joints = street.joints[views]
+    assert torch.equal(is_missing(real.joints), is_missing(joints))
+    # Whole numbers in the file; at the border a joint is moved into the frame.
+    assert (real.joints - joints)[~is_missing(joints)].abs().max() <= 0.5
+    assert check(tmp_path, "market1501").problems == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "market-annotation-train.csv", "market-pairs-train.csv", "train",
+    ]  # fmt: skip
+
+
+def test_market_as_jpeg_loses_little(street, tmp_path):
+    export_market(street, tmp_path)
+    real = load("market1501", "train", root=tmp_path)
+    first = real[0]
+    assert first.source.shape == (3, 128, 64)
+    view = real.pairs[0, 0]
+    name = market_names(street.identity, street.station).index(real.names[view])
+    error = (first.source - torch.tensor(street.images[name]) / 255).abs().mean()
+    assert 0 < error < 0.03  # more than on a plain wall: the sensor's noise is not what JPEG keeps
+    with pytest.raises(FileExistsError, match="new folder"):
+        export_market(street, tmp_path)
+
+
+def test_market_names_carry_identity_and_camera():
+    names = market_names(torch.tensor([0, 0, 160, 7999, 100_000, 100_999]), torch.tensor([2, 5, 0, 1, 1, 1]))
+    assert names[:3] == ["0001_c3s1_000001_00.jpg", "0001_c6s1_000002_00.jpg", "0161_c1s1_000001_00.jpg"]
+    assert [market_identity(name) for name in names] == [1, 1, 161, 8000, 8001, 9000]

@@ -2,7 +2,7 @@
 
 from repro.data.annotations import read_annotations
 from repro.data.augmentation import augment_market
-from repro.data.export import export_deepfashion
+from repro.data.export import export_deepfashion, export_market
 from repro.data.faceforensics import check_faces, export_faces
 from repro.data.joints import JOINTS, LIMBS, MIRROR, heatmaps, is_missing, mirror_joints, scale_joints
 from repro.data.layouts import flatten_name
@@ -34,6 +34,7 @@ __all__ = [
     "check_faces",
     "export_deepfashion",
     "export_faces",
+    "export_market",
     "flatten_name",
     "heatmaps",
     "is_missing",

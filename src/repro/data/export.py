@@ -1,4 +1,4 @@
-"""Writes studio people in the layout of DeepFashion, so that the real reader can be tried without the real data."""
+"""Writes studio people in the layouts of DeepFashion and Market-1501, to try the real reader without the real data."""
 
 import os
 from pathlib import Path
@@ -14,6 +14,11 @@ from repro.data.images import write_image
 from repro.data.joints import MISSING, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS
 from repro.data.progress import progress_bar
+from repro.data.studio.procedural_set import FIRST_NUMBER
+
+FORMATS = ("jpg", "png")
+MARKET_TEST = 8001
+"""Number of the first person of the test split in Market's names."""
 
 
 class Views(Protocol):
@@ -25,6 +30,13 @@ class Views(Protocol):
     joints: Tensor
     identity: Tensor
     pairs: Tensor
+
+
+class StreetViews(Views, Protocol):
+    """Views that know their camera, 0 to 5."""
+
+    @property
+    def station(self) -> Tensor: ...
 
 
 def export_deepfashion(dataset: Views, folder: str | Path, format: str = "jpg") -> Path:
@@ -42,12 +54,33 @@ def export_deepfashion(dataset: Views, folder: str | Path, format: str = "jpg") 
     Raises:
         FileExistsError: the split is there already.
     """
-    require_choice("format", format, ("jpg", "png"))
-    folder, split, layout = Path(folder), dataset.split, LAYOUTS["deepfashion"]
+    names = image_names(dataset.identity, format)
+    return _export(dataset, Path(folder), "deepfashion", names, {f"{dataset.split}.lst": names})
+
+
+def export_market(dataset: StreetViews, folder: str | Path, format: str = "jpg") -> Path:
+    """Write one split in the Market-1501 layout and return its folder.
+
+    ``folder`` gets ``{split}/`` with the images, ``market-annotation-{split}.csv`` and ``market-pairs-{split}.csv``.
+    ``load("market1501", split, root=folder)`` reads it back as :func:`export_deepfashion` says, joints to half a pixel
+    of a 128x64 frame.
+
+    Args:
+        dataset: the studio's set ``market``: ``load("market", "train", scale="tiny")``.
+        folder, format: as for :func:`export_deepfashion`.
+
+    Raises:
+        FileExistsError: the split is there already.
+    """
+    return _export(dataset, Path(folder), "market1501", market_names(dataset.identity, dataset.station, format), {})
+
+
+def _export(dataset: Views, folder: Path, layout_name: str, names: list[str], lists: dict[str, list[str]]) -> Path:
+    """Write images, annotations, pairs and the layout's own lists of one split."""
+    split, layout = dataset.split, LAYOUTS[layout_name]
     target = folder / split
     if target.exists():
         raise FileExistsError(f"{target} exists: export into a new folder or remove it")
-    names = image_names(dataset.identity, format)
     frame = layout.annotation_size
     joints = scale_joints(dataset.joints, dataset.size, frame)
     # Whole numbers as in the real files, kept inside the frame.
@@ -66,19 +99,39 @@ def export_deepfashion(dataset: Views, folder: str | Path, format: str = "jpg") 
     spelling = layout.spellings[0]
     _write_lines(folder / f"{spelling}-annotation-{split}.csv", [HEADER, *rows])
     _write_lines(folder / f"{spelling}-pairs-{split}.csv", ["from,to", *pairs])
-    _write_lines(folder / f"{split}.lst", names)
+    for name, lines in lists.items():
+        _write_lines(folder / name, lines)
     os.replace(growing, target)
     return folder
 
 
 def image_names(identity: Tensor, format: str = "jpg") -> list[str]:
     """Return flat DeepFashion names, for example ``fashionSTUDIOPeopleid0000000101_2view.jpg``: person 0, view 2."""
+    require_choice("format", format, FORMATS)
+    numbers = zip(identity.tolist(), _numbered(identity))
+    return [f"fashionSTUDIOPeopleid{person + 1:08d}01_{view}view.{format}" for person, view in numbers]
+
+
+def market_names(identity: Tensor, station: Tensor, format: str = "jpg") -> list[str]:
+    """Return Market-1501 names, for example ``0161_c3s1_000002_00.jpg``: person 161, camera 3, sequence 1, frame 2.
+
+    Names have four digits for the person: people of the test split, numbered from 100000, follow the 8000 of training.
+    """
+    require_choice("format", format, FORMATS)
+    first = FIRST_NUMBER["test"]
+    people = [person + 1 if person < first else person - first + MARKET_TEST for person in identity.tolist()]
+    numbers = zip(people, station.tolist(), _numbered(identity))
+    return [f"{person:04d}_c{camera + 1}s1_{view:06d}_00.{format}" for person, camera, view in numbers]
+
+
+def _numbered(identity: Tensor) -> list[int]:
+    """Return which view of its person each view is, from 1."""
     seen: dict[int, int] = {}
-    names = []
+    views = []
     for person in identity.tolist():
         seen[person] = seen.get(person, 0) + 1
-        names.append(f"fashionSTUDIOPeopleid{person + 1:08d}01_{seen[person]}view.{format}")
-    return names
+        views.append(seen[person])
+    return views
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
