@@ -17,7 +17,7 @@ from repro.data.studio.legs import Leg, reach_feet
 from repro.data.studio.mesh import pose_vertices
 from repro.data.studio.motion import CHOREOGRAPHIES, HELD_OUT_KIND, KINDS, Motion, clip_motion
 from repro.data.studio.performer import Performer
-from repro.data.studio.pose import LIMITS, articulate, intersects
+from repro.data.studio.pose import LIMITS, articulate, bone_rotations, intersects, random_angles
 from repro.data.studio.seeds import child_generator
 from repro.data.studio.skeleton import BONE, rotation_matrices
 from repro.data.studio.splines import STILL, constant, keys, wave
@@ -193,6 +193,20 @@ class TestPeriod:
     def test_walks_do_not_repeat(self):
         plan = CHOREOGRAPHIES["walk_forward"](Stage.of(person(SMALL, "low")), child_generator("period"), 2.0)
         assert plan.period is None
+
+
+class TestBoneRotations:
+    def test_many_poses_are_each_what_articulate_says(self):
+        rng = np.random.default_rng(1)
+        drawn = [random_angles(rng) | {"turn": turn} for turn in (-180.0, -120.0, 0.0, 90.0, 180.0)]
+        together = bone_rotations({name: np.array([angles[name] for angles in drawn]) for name in drawn[0]})
+        np.testing.assert_array_equal(together, np.stack([articulate(angles).rotations for angles in drawn]))
+
+    @pytest.mark.parametrize("turn", [-180.0, 180.0])
+    def test_half_a_turn_faces_backward(self, turn):
+        """The axis cannot be read from the skew part of the matrix there: people who turned by 180 faced front."""
+        facing = rotation_matrices(articulate({"turn": turn}).rotations[BONE["pelvis"]])[:, 2]
+        np.testing.assert_allclose(facing, [0.0, 0.0, -1.0], atol=1e-6)
 
 
 class TestReachFeet:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from repro.checks import require_choice
 
@@ -184,7 +185,7 @@ def rotation_matrices(axis_angle: Array) -> Array:
 
 
 def axis_angles(matrices: Array) -> Array:
-    """Return the axis-angle vectors (..., 3) of rotation matrices (..., 3, 3) with angles below 180 degrees."""
+    """Return axis-angle vectors (..., 3) of rotation matrices (..., 3, 3); at 180 degrees the axis may have either sign."""
     cosine = np.clip((np.trace(matrices, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
     angle = np.arccos(cosine)
     skew = np.stack(
@@ -197,4 +198,8 @@ def axis_angles(matrices: Array) -> Array:
     )
     sine = np.sin(angle)
     scale = np.where(sine > 1e-9, angle / np.maximum(2 * sine, 1e-12), 0.5)
-    return skew * scale[..., None]
+    vectors = skew * scale[..., None]
+    half = (cosine < 0) & (sine < 1e-6)  # half a turn: the skew part says nothing
+    if half.any():
+        vectors[half] = Rotation.from_matrix(matrices[half]).as_rotvec()
+    return vectors

@@ -207,11 +207,12 @@ def random_keyframes(stage: Stage, rng: np.random.Generator, until: float) -> Pl
 
 
 def _drawn(stage: Stage, rng: np.random.Generator) -> dict[str, float]:
-    """Random angles above the legs in which no arm enters the body."""
-    while True:
+    """Random angles above the legs in which no arm enters the body (should forty tries fail, arms give way later)."""
+    for _ in range(40):
         angles = {name: value for name, value in random_angles(rng).items() if not _of_leg(name)}
         if stage.free(angles):
-            return angles
+            break
+    return angles
 
 
 def _of_leg(name: str) -> bool:
