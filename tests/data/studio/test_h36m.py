@@ -194,5 +194,7 @@ class TestNoise:
     def test_refusals(self, train):
         with pytest.raises(ValueError, match="unknown noise level"):
             train.sequence(0, "none")
-        with pytest.raises(IndexError, match="16"):
-            train[16]
+        for ask in (train.__getitem__, train.sequence, train.joints3d, train.cameras):
+            with pytest.raises(IndexError, match="16"):
+                ask(16)
+        assert torch.equal(train.sequence(-1).clean, train[15].clean)

@@ -133,7 +133,7 @@ class H36MSet(ProceduralSet[MotionSequence]):
             draw: another number, other errors of the same kind.
         """
         require_choice("noise level", level, tuple(LEVELS))
-        take, camera = divmod(index, CAMERAS)
+        take, camera = self._place(index)
         subject, action = self._take(take)
         arrays = self.arrays(take)
         found = self._detect(arrays, camera, self._rng(take, "detector", camera, draw), level, amplitude)
@@ -151,11 +151,11 @@ class H36MSet(ProceduralSet[MotionSequence]):
 
     def joints3d(self, index: int) -> Tensor:
         """Return the joints (T, 17, 3) of Human3.6M in the world, metres (+y up, the cameras around the origin)."""
-        return torch.tensor(self.arrays(index // CAMERAS)["world"])
+        return torch.tensor(self.arrays(self._place(index)[0])["world"])
 
     def cameras(self, index: int) -> tuple[Camera, ...]:
         """Return the four cameras around the subject of a sequence."""
-        return camera_rig(self._person(index // CAMERAS))
+        return camera_rig(self._person(self._place(index)[0]))
 
     def draw(self, index: int) -> Arrays:
         """Return a take: 3-D joints, their true places in four cameras, what is hidden there, the person's height."""
@@ -190,6 +190,12 @@ class H36MSet(ProceduralSet[MotionSequence]):
             amplitude = float(np.exp(of_amplitude.uniform(low, high))) if self.split == "train" else 1.0
         coco, height, hidden = (arrays[name][camera] for name in ("coco", "height", "hidden"))
         return detect(coco, height, of_detector, level, hidden, amplitude)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """The take and the camera of a sequence."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"h36m {self.split} ({self.scale}) has {len(self)} sequences, got index {index}")
+        return divmod(index % len(self), CAMERAS)
 
     def _take(self, index: int) -> tuple[str, str]:
         """The subject's name and the action's, counted from 1 as in Human3.6M."""
