@@ -8,14 +8,16 @@ import pytest
 import torch
 from studio_people import parts_seen, person, shots
 
+from repro.data.studio.body import Detail, hair_pieces, hand_surfaces, head_frame, trunk_rows
 from repro.data.studio.camera import Camera, fashion_camera
-from repro.data.studio.garments import build_person
-from repro.data.studio.identity import GARMENTS, HAIR_STYLES, Identity
+from repro.data.studio.garments import build_person, crumpled
+from repro.data.studio.identity import GARMENTS, HAIR_STYLES, Body, Hair, Identity
 from repro.data.studio.mesh import MATERIAL, MATERIALS, PART, PARTS, pose_vertices
 from repro.data.studio.pose import articulate, grounded, intersects, random_angles, random_pose
 from repro.data.studio.seeds import child_generator
 from repro.data.studio.shot import Shot, integer_centres, joints_visible, shoot
-from repro.data.studio.skeleton import BONE, OPENPOSE_18, Pose
+from repro.data.studio.skeleton import BONE, OPENPOSE_18, Pose, build_skeleton
+from repro.data.studio.tubes import signed_volume
 
 CROWD = [Identity("fashion", "train", index) for index in range(60)]
 
@@ -130,6 +132,91 @@ class TestLooks:
             mesh, height = person(index, "full"), CROWD[index].body.height
             arm = np.unique(mesh.faces[mesh.part == PART["left_arm"]])
             assert mesh.rest_vertices[arm, 1].max() < 0.855 * height
+
+
+class TestDetails:
+    """Hands, hair, collars, folds and bags: what makes the difference between a doll and a person."""
+
+    @staticmethod
+    def hair(style, thickness=0.02):
+        body = Body(0.8, 1.7)
+        skeleton = build_skeleton(body)
+        pieces = hair_pieces(body, skeleton, Hair(style, thickness, 0), Detail("full"), 0.01)
+        chin, unit = head_frame(body, skeleton)
+        return [(piece.surface.vertices - [0, chin, 0]) / unit for piece in pieces]
+
+    def test_no_knob_on_the_crown(self):
+        """Hair used to end in a dome as high as it is thick, on a ring a tenth of the head wide."""
+        for style in HAIR_STYLES:
+            cap = self.hair(style)[0]
+            around = np.hypot(cap[:, 0], cap[:, 2])
+            top, shoulder = cap[around < 0.02, 1].max(), cap[(around > 0.1) & (around < 0.2), 1].max()
+            assert 0 < top - shoulder < 0.05, style
+
+    @pytest.mark.parametrize(
+        ("style", "low", "high"), [("fringe", 0.55, 0.7), ("short", 0.75, 0.9), ("receding", 0.8, 1.0)]
+    )
+    def test_the_hair_line_is_where_the_style_says(self, style, low, high):
+        cap = self.hair(style)[0]
+        forehead = cap[(np.abs(cap[:, 0]) < 0.05) & (cap[:, 2] > 0)]
+        assert low < forehead[:, 1].min() < high
+
+    def test_a_pony_tail_hangs_behind_the_back(self):
+        tail = self.hair("ponytail")[1]
+        assert tail[:, 1].min() < -0.5
+        body = Body(0.8, 1.7)
+        skeleton = build_skeleton(body)
+        trunk = trunk_rows(body)
+        chin, unit = head_frame(body, skeleton)
+        below = tail[tail[:, 1] < -0.3] * unit + [0, chin, 0]
+        back = np.interp(-below[:, 1], -trunk[:, 1], trunk[:, 5])
+        assert (-below[:, 2] > back).all()
+
+    def test_hands_have_five_fingers_wound_outward(self):
+        body = Body(0.5, 1.7)
+        skeleton = build_skeleton(body)
+        for side in ("right", "left"):
+            palm, *fingers = hand_surfaces(body, skeleton, side, Detail("full"))
+            assert len(fingers) == 5
+            for surface in (palm, *fingers):  # open towards the wrist: volume about the middle of the opening
+                opening = surface.vertices[surface.uv[:, 1] == 0].mean(0)
+                assert signed_volume(surface.vertices - opening, surface.faces) > 0
+            tip = skeleton.points[f"{side}_fingertip"][1]
+            nearest = min(np.linalg.norm(finger.vertices - tip, axis=1).min() for finger in fingers)
+            assert nearest < 0.03
+
+    def test_every_cut_is_worn(self):
+        styles = Counter((piece.kind, piece.style) for who in CROWD for piece in who.outfit)
+        for cut in (("trousers", "creased"), ("top", "collar"), ("bag", "backpack"), ("bag", "shoulder")):
+            assert styles[cut] > 0, cut
+        assert len({piece.folds for who in CROWD for piece in who.outfit}) > 100
+
+    def test_creases_lie_where_they_are_asked_for(self):
+        s = np.linspace(0, 1, 200)[:, None]
+        fold = crumpled(0.5, 0.05, 0.04, 0.03, 1.0)(np.linspace(-3, 3, 9)[None], s, s)
+        assert np.abs(fold).max() <= 0.03
+        assert np.abs(fold[np.abs(s[:, 0] - 0.5) > 0.2]).max() < 1e-6
+        assert np.abs(fold[np.abs(s[:, 0] - 0.5) < 0.02]).max() > 0.02
+
+    def test_a_raised_arm_leaves_the_flank_where_it_is(self):
+        """The side of the chest used to follow the arm half-way, as if the person had wings."""
+        mesh = person(5, "full")
+        skeleton = mesh.skeleton
+        trunk = np.unique(mesh.faces[mesh.part == PART["top"]])
+        shoulder, height = skeleton.points["left_shoulder"][1], skeleton.points["crown"][1][1]
+        flank = trunk[mesh.rest_vertices[trunk, 1] < shoulder[1] - 0.13 * height]
+        moved = pose_vertices(mesh, articulate({"left_shoulder_abduct": 150.0})) - mesh.rest_vertices
+        assert np.linalg.norm(moved[flank], axis=1).max() < 0.02
+
+    def test_a_bag_hangs_from_straps_that_lie_on_the_clothes(self):
+        for who in [who for who in CROWD if who.garment("bag")][:3]:
+            mesh = build_person(who, "low")
+            straps = np.unique(mesh.faces[mesh.material == MATERIAL["bag"]])
+            follow = straps[mesh.weights[straps].max(1) < 1]
+            rows = trunk_rows(who.body)
+            side = np.interp(-mesh.rest_vertices[follow, 1], -rows[:, 1], rows[:, 4:6].max(1))
+            assert len(follow) > 20
+            assert (np.abs(mesh.rest_vertices[follow, 2]) < side + 0.12).all()
 
 
 class TestIdentities:

@@ -226,7 +226,7 @@ def body_pieces(body: Body, skeleton: Skeleton, detail: Detail) -> list[Piece]:
     ]
     for side in ("right", "left"):
         arm = tube(Profile(arm_rows(body, skeleton, side)), *detail(36, 24))
-        for surface in (arm, *_hand(body, skeleton, side, detail)):
+        for surface in (arm, *hand_surfaces(body, skeleton, side, detail)):
             weights = arm_weights(skeleton, side, surface.vertices)
             pieces.append(Piece(surface, weights, f"{side}_arm", "skin", zone=f"{side}_arm"))
         leg = tube(Profile(leg_rows(body, skeleton, side)), *detail(44, 28))
@@ -259,7 +259,7 @@ def _head(body: Body, skeleton: Skeleton, detail: Detail) -> Piece:
     return Piece(surface, rigid_weights("head", surface.vertices), "head", "face")
 
 
-def _hand(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> list[Surface]:
+def hand_surfaces(body: Body, skeleton: Skeleton, side: str, detail: Detail) -> list[Surface]:
     """Return palm, thumb and four fingers, slightly curled towards the body."""
     wrist, direction = skeleton.joints[BONE[f"{side}_hand"]], skeleton.arm_direction(side)
     size = body.height * body.arm
@@ -314,8 +314,8 @@ def hair_pieces(body: Body, skeleton: Skeleton, hair: Hair, detail: Detail, clea
     surface = tube(profile, rings, sectors, end=edge, offset=0.004, fold=body_of_hair, caps=(0.018 * unit, 0))
     pieces = [Piece(surface, hair_weights(skeleton, surface.vertices), "hair", "hair", two_sided=True)]
     if hair.style == "bun":
-        y, z, r = np.array([0.93, 0.86, 0.74, 0.62, 0.55]), -0.5, np.array([0.08, 0.15, 0.19, 0.15, 0.08])
-        rows = np.column_stack([0 * y, chin + y * unit, 0 * y + z * unit, r * unit, r * unit, r * unit])
+        y, r = np.array([0.93, 0.86, 0.74, 0.62, 0.55]), np.array([0.08, 0.15, 0.19, 0.15, 0.08])
+        rows = np.column_stack([0 * y, chin + y * unit, 0 * y - 0.5 * unit, r * unit, r * unit, r * unit])
         bun = tube(Profile(rows), *detail(12, 20), caps=(0.03 * unit,) * 2)
         pieces.append(Piece(bun, rigid_weights("head", bun.vertices), "hair", "hair"))
     if hair.style == "ponytail":

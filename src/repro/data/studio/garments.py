@@ -319,7 +319,7 @@ def _shoe(body: Body, skeleton: Skeleton, garment: Garment, detail: Detail) -> l
         surface = tube(Profile(rows, front=(0, 1, 0)), *detail(24, 28), caps=(0.004 * height,) * 2)
         weights = rigid_weights(f"{side}_foot", surface.vertices)
         centre = surface.vertices[surface.faces].mean(1)
-        sole_faces = centre[:, 1] < 0.009 * height
+        sole_faces = centre[:, 1] < 0.0125 * height
         pieces.append(_split(Piece(surface, weights, "shoe", "shoe"), sole_faces, "shoe", "sole"))
         if garment.style == "pump":
             instep = (centre[:, 1] > 0.03 * height) | (

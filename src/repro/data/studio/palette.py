@@ -138,7 +138,7 @@ class BodyColours:
 def body_colours(rng: Generator) -> BodyColours:
     """Return the body colours of one person: skin from light to deep, independent hair and iris."""
     tone = rng.uniform(0, 1)  # 0 deep, 1 light
-    lightness, skin_hue = 0.46 + 0.42 * tone, rng.uniform(44, 60)
+    lightness, skin_hue = 0.49 + 0.39 * tone, rng.uniform(44, 60)
     skin = oklch(lightness, rng.uniform(0.07, 0.095) - 0.025 * tone, skin_hue)
     lips = oklch(lightness - rng.uniform(0.09, 0.17), rng.uniform(0.09, 0.15), rng.uniform(15, 32))
     names = list(HAIR)

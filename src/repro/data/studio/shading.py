@@ -46,7 +46,7 @@ def studio_light(camera: Camera, yaw: float = -0.6, elevation: float = 0.7, ambi
 def random_light(rng: Generator, camera: Camera) -> Light:
     """Return a random photographer's light: within 60 degrees of the camera, 25 to 60 degrees high."""
     yaw, elevation = rng.uniform(-1.05, 1.05), np.deg2rad(rng.uniform(25, 60))
-    return studio_light(camera, float(yaw), float(elevation), float(rng.uniform(0.5, 0.7)))
+    return studio_light(camera, float(yaw), float(elevation), float(rng.uniform(0.58, 0.7)))
 
 
 def normal_fans(faces: NDArray[np.int64], weld: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ SHARES: dict[str, dict[str, float]] = {
     "hat": {"plain": 2, "stripes": 1, "dots": 0.5},
     "bag": {"plain": 2, "plaid": 1, "flowers": 1, "dots": 1},
 }  # fmt: skip
-GLOSS = {"hair": 0.28, "shoe": 0.3, "belt": 0.3, "bag": 0.22, "face": 0.07, "skin": 0.06}
+GLOSS = {"hair": 0.17, "shoe": 0.3, "belt": 0.3, "bag": 0.22, "face": 0.07, "skin": 0.06}
 BUMP = {"top": 0.5, "coat": 0.45, "dress": 0.5, "trousers": 0.5, "skirt": 0.4}
 """Strength of the wrinkles of cloth: slope of the normal per deviation of the noise."""
 
