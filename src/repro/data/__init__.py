@@ -4,6 +4,7 @@ from repro.data.annotations import read_annotations
 from repro.data.augmentation import augment_market
 from repro.data.export import export_deepfashion, export_market
 from repro.data.faceforensics import check_faces, export_faces
+from repro.data.human36m import check_human36m, export_human36m
 from repro.data.joints import JOINTS, LIMBS, MIRROR, heatmaps, is_missing, mirror_joints, scale_joints
 from repro.data.layouts import flatten_name
 from repro.data.pair import Pair, stack_pairs
@@ -32,8 +33,10 @@ __all__ = [
     "augment_market",
     "check",
     "check_faces",
+    "check_human36m",
     "export_deepfashion",
     "export_faces",
+    "export_human36m",
     "export_market",
     "flatten_name",
     "heatmaps",
