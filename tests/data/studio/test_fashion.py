@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,20 @@ def test_a_worker_that_fails_is_reported(tmp_path, monkeypatch):
     broken = FashionSet("train", SIZE, "tiny")
     with tqdm(total=6, disable=True) as bar, pytest.raises(RuntimeError, match="rendering failed"):
         broken._draw_apart(2, bar)
+
+
+def test_people_of_another_version_of_the_studio_are_said_and_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
+    monkeypatch.setattr(FashionSet, "draw", lambda self, index: {"images": np.zeros((4, 3, 64, 64), np.uint8)})
+    old = tmp_path / "studio" / "fashion-train-64x64-tiny-v0-aaaaaaaa-bbbbbbbb"
+    old.mkdir(parents=True)
+    with pytest.warns(UserWarning, match="rendered again: another version of the studio made .*v0-aaaaaaaa"):
+        FashionSet("train", SIZE, "tiny").prepare(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FashionSet("train", SIZE, "tiny").prepare(1)  # what is there is not mentioned again
+        FashionSet("test", SIZE, "tiny").prepare(1)  # nor what belongs to another set
+    assert old.is_dir()
 
 
 def test_train_and_test_share_no_person(dataset, held):

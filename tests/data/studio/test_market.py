@@ -21,6 +21,7 @@ from repro.data.studio.garments import build_person
 from repro.data.studio.identity import Identity
 from repro.data.studio.market import NOISE, MarketSet, cast_shadow, expose, scene
 from repro.data.studio.mesh import pose_vertices
+from repro.data.studio.pose import articulate
 from repro.data.studio.raster import interpolate
 from repro.data.studio.seeds import GENERATOR_VERSION
 from repro.data.studio.shot import Obstacle, shoot
@@ -328,8 +329,9 @@ class TestWalkers:
 
     def test_legs_swing_against_each_other_and_arms_against_legs(self):
         legs, arms = [], []
-        for seed in range(200):
+        for seed in range(400):
             angles = walking_angles(np.random.default_rng(seed))
+            articulate(angles)  # refuses what lies outside the limits of the joints
             legs.append(angles["right_hip_flex"] - angles["left_hip_flex"])
             arms.append(angles["right_shoulder_flex"] - angles["left_shoulder_flex"])
             assert abs(angles["right_hip_flex"] + angles["left_hip_flex"] - 12) < 1e-9

@@ -39,7 +39,7 @@ def walking_angles(rng: np.random.Generator, ease: float = 1.0) -> dict[str, flo
         rng: generator of the purpose.
         ease: length of the steps, below 1 for tight skirts.
     """
-    phase, step, swing = rng.uniform(0, 2 * np.pi), ease * rng.uniform(16, 27), rng.uniform(8, 26)
+    phase, step, swing = rng.uniform(0, 2 * np.pi), ease * rng.uniform(16, 25), rng.uniform(8, 26)
     bend, out = rng.uniform(14, 40), rng.uniform(9, 16)
     angles = {
         "lean": rng.uniform(1, 5),
