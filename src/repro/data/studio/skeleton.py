@@ -185,7 +185,7 @@ def rotation_matrices(axis_angle: Array) -> Array:
 
 
 def axis_angles(matrices: Array) -> Array:
-    """Return axis-angle vectors (..., 3) of rotation matrices (..., 3, 3); at 180 degrees the axis may have either sign."""
+    """Return axis-angle vectors (..., 3) of rotation matrices (..., 3, 3); of half a turn one of the two axes."""
     cosine = np.clip((np.trace(matrices, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
     angle = np.arccos(cosine)
     skew = np.stack(
