@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -40,13 +41,12 @@ def landing(flow: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Pairs:
-    """All ordered pairs of the views of some people: flow, rest positions, and pixels whose four taps are one part."""
+    """All ordered pairs of shots of one mesh: flow, rest positions, and pixels whose four taps are one part."""
 
-    def __init__(self, size: int, people: range, views: int):
+    def __init__(self, size: int, meshes: Iterable[Sequence[Shot]]):
         self.error, self.hidden_error, self.same_part, self.cycle = [], [], [], []
-        for index in people:
-            taken = shots(index, size, views)
-            mesh, seen = taken[0].mesh, shoot(taken, size, size)
+        for taken in meshes:
+            views, mesh, seen = len(taken), taken[0].mesh, shoot(taken, size, size)
             rest = interpolate(torch.from_numpy(mesh.rest_vertices), taken[0].faces, seen)
             part = parts_seen(mesh, seen)
             numbers = [(s, t) for s in range(views) for t in range(views) if s != t]
@@ -74,12 +74,12 @@ class Pairs:
 
 @pytest.fixture(scope="module")
 def large() -> dict[str, Tensor]:
-    return {name: torch.cat(values) for name, values in vars(Pairs(256, range(3), 3)).items()}
+    return {name: torch.cat(values) for name, values in vars(Pairs(256, [shots(k, 256, 3) for k in range(3)])).items()}
 
 
 @pytest.fixture(scope="module")
 def small() -> dict[str, Tensor]:
-    return {name: torch.cat(values) for name, values in vars(Pairs(64, range(6), 4)).items()}
+    return {name: torch.cat(values) for name, values in vars(Pairs(64, [shots(k, 64, 4) for k in range(6)])).items()}
 
 
 def quantile(values: Tensor, share: float) -> float:
