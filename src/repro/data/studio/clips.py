@@ -45,6 +45,8 @@ class PeopleClips(ClipSet):
 
     MOTIONS: ClassVar[dict[str, float]]
     """Kinds of motion and how often each is seen in training."""
+    STARTS: ClassVar[dict[str, tuple[int, int]]] = {}
+    """Kinds of which a clip shows a later part, and the earliest and latest frame that it begins with."""
 
     @abstractmethod
     def suits(self, identity: Identity, index: int) -> bool:
@@ -71,7 +73,7 @@ class PeopleClips(ClipSet):
         return {
             "detail": detail(self.size),
             "supersampling": SUPERSAMPLING,
-            "frames": [FRAMES, FPS, REFERENCE_FRAMES],
+            "frames": [FRAMES, FPS, REFERENCE_FRAMES, self.STARTS],
             "clips": self.count,
             "noise": NOISE,
             "kinds": self.MOTIONS,
@@ -83,7 +85,10 @@ class PeopleClips(ClipSet):
         """Return a clip's pictures, masks, joints, poses and camera."""
         identity, kind = self.person(index), self.motion_kind(index)
         mesh = person_mesh(identity, detail(self.size))
-        motion = clip_motion(kind, mesh, self.rng(index, "motion"), FRAMES, FPS)
+        earliest, latest = self.STARTS.get(kind, (0, 0))
+        whole = clip_motion(kind, mesh, self.rng(index, "motion"), latest + FRAMES, FPS)
+        first = int(self.rng(index, "start").integers(earliest, latest + 1))
+        motion = Motion(kind, whole.poses[first : first + FRAMES], FPS)
         vertices = animate(mesh, motion)
         camera = framing_camera(self.rng(index, "camera"), vertices, self.size)
         views = self._photograph(index, motion, vertices, camera)
@@ -146,7 +151,8 @@ class FashionVideoSet(PeopleClips):
     """Walks and turns in a white studio, mostly in skirts and dresses, imitating FashionVideo."""
 
     name = "fashion_video"
-    MOTIONS: ClassVar = {"walk_in_place": 0.7, "idle_sway": 0.3}
+    MOTIONS: ClassVar = {"catwalk": 0.6, "walk_forward": 0.2, "turn": 0.2}
+    STARTS: ClassVar = {"catwalk": (30, 70)}  # the turn comes after three to four seconds of approach and pose
 
     def suits(self, identity: Identity, index: int) -> bool:
         """Skirts and dresses in three of four clips."""
@@ -162,7 +168,7 @@ class IperSet(PeopleClips):
     """Turns in an A pose and free motion of arms and legs in a furnished room, imitating iPER."""
 
     name = "iper"
-    MOTIONS: ClassVar = {"idle_sway": 0.4, "walk_in_place": 0.6}
+    MOTIONS: ClassVar = {"a_pose_turn": 0.4, "random_keyframes": 0.4, "arm_circles": 0.1, "kick": 0.1}
 
     def suits(self, identity: Identity, index: int) -> bool:
         """Everybody."""
