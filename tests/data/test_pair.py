@@ -1,6 +1,6 @@
 """A pair computes what it is asked for, and a batch is the stack of its pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -88,3 +88,15 @@ def test_pairs_of_two_sizes_do_not_stack():
         stack_pairs([pair(size=8), pair(size=16)])
     with pytest.raises(ValueError, match="at least one"):
         stack_pairs([])
+
+
+def test_codes_of_things_are_stacked_and_moved():
+    codes = torch.eye(21)
+    things = [replace(pair(i), source_code=codes[i], target_code=codes[i + 1]) for i in range(3)]
+    batch = stack_pairs(things)
+    assert torch.equal(batch.source_code, codes[:3])
+    assert torch.equal(batch.target_code, codes[1:4])
+    assert batch.to("meta").target_code.is_meta
+    assert stack_pairs([pair(0)]).source_code is None
+    with pytest.raises(ValueError, match="got 1 with codes and 1 with joints"):
+        stack_pairs([pair(0), things[1]])

@@ -107,7 +107,7 @@ def _cabin(shape: Shape, fine: bool) -> Piece:
     middle = np.array([0.0, 0.0, (shape.screen[1] + shape.rear[1]) / 2])
     for share, rise in ((0.965, 0.022), (0.9, 0.036), (0.7, 0.05), (0.4, 0.058), (0.12, 0.06)):
         ring = middle + (top - middle) * [share, 1, share]
-        ring[:, 1] = top[:, 1] + rise
+        ring[:, 1] = shape.roof(ring[:, 2]) + rise
         rings.append(ring)
     return Piece(loft(np.stack(rings)), PART["cabin"], "cabin")
 

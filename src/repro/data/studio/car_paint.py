@@ -22,7 +22,7 @@ HELD_OUT_SHARE = 0.35
 SHARES = {"plain": 5.0, "two_tone": 2.0, "stripes": 1.5, "band": 1.5, "dots": 0.7, "marble": 0.7}
 WRAPS = ("dots", "marble", "camouflage")
 LACQUERS = (  # share, lightness, chroma, hue
-    (3, 0.87, 0.006, 90), (3, 0.78, 0.008, 250), (2, 0.50, 0.01, 250), (2, 0.27, 0.01, 260), (3, 0.52, 0.19, 27),
+    (3, 0.83, 0.006, 90), (3, 0.70, 0.008, 250), (2, 0.50, 0.01, 250), (2, 0.27, 0.01, 260), (3, 0.52, 0.19, 27),
     (2, 0.47, 0.14, 258), (1, 0.66, 0.12, 240), (1, 0.52, 0.10, 150), (1, 0.84, 0.16, 92), (1, 0.70, 0.17, 52),
     (1, 0.80, 0.05, 85), (1, 0.42, 0.08, 40), (1, 0.62, 0.09, 195), (1, 0.40, 0.12, 10), (1, 0.74, 0.09, 130),
 )  # fmt: skip
@@ -78,10 +78,10 @@ def _finishes(identity: Identity, livery: str) -> dict[str, Finish]:
         "well": Finish(_grey(0.06)),
         "plastic": Finish(_grey(rng.uniform(0.13, 0.22)), 0.15, 0.01),
         "rim": Finish(rim, 0.5, 0.10),
-        "chrome": Finish(_grey(0.55), 0.6, 0.35),
+        "chrome": Finish(_grey(0.38), 0.6, 0.3),
         "glass": Finish(np.array([0.055, 0.065, 0.07], np.float32) * rng.uniform(0.7, 1.6), 0.8, 0.14),
         "gasket": Finish(_grey(0.05), 0.3, 0.03),
-        "seat": Finish(oklch(rng.uniform(0.24, 0.42), 0.03, float(rng.uniform(30, 100))), 0.5, 0.14),
+        "seat": Finish(oklch(rng.uniform(0.20, 0.34), 0.025, float(rng.uniform(30, 100))), 0.5, 0.14),
         "seam": Finish(_grey(0.10)),
         "lamp": Finish(np.array([0.86, 0.89, 0.92], np.float32), 1.0, 0.15),
         "housing": Finish(_grey(0.20), 0.8, 0.12),

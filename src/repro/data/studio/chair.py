@@ -119,8 +119,9 @@ def _both(surface: Surface) -> list[Surface]:
 
 def _seat(frame: Frame, rng: Generator) -> list[Piece]:
     size = (frame.width, frame.thick, frame.depth)
-    shape = rng.uniform(0.3, 1.0)
-    corner = frame.width * (0.48 if shape > 0.92 else 0.12 * shape)
+    corner = frame.width * rng.uniform(0.03, 0.12)
+    if frame.back == "shell" and frame.legs in ("star", "pedestal"):  # no legs or posts at the corners
+        corner = frame.width * rng.uniform(0.2, 0.48)
     plate = _slab(size, corner, 0.3 * frame.thick)
     pieces = [Piece(placed(plate, (0, frame.seat - frame.thick / 2, 0)), PART["seat"], "seat", grain=2)]
     if frame.cushion:
@@ -218,10 +219,10 @@ def _star(frame: Frame, rng: Generator) -> list[tuple[Surface, str]]:
     hub = turned([(0.045, 0.075), (0.05, 0.10), (0.03, 0.135)], (0, 0, 0), 1, 16)
     surfaces = [(post, "metal"), (hub, "metal")]
     count, castors = 5, rng.random() < 0.7
-    lift = 0.055 if castors else 0.02
+    end = 0.07 if castors else 0.0105  # of the arm's middle above the ground
     for angle in 360 * np.arange(count) / count + 90:
         arm = swept(
-            np.array([[0.0, 0.10, 0.0], [0.0, lift + 0.015, reach]]),
+            np.array([[0.0, 0.10, 0.0], [0.0, end, reach]]),
             outline(0.04, 0.028, 0.008, 2),
             taper=np.array([1.15, 0.75]),
         )

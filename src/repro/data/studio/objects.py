@@ -130,7 +130,7 @@ class ObjectSet(ViewSet):
     def render(self, views: list[int]) -> list[View]:
         """Render views of one thing anew, with everything that is not kept in the cache (albedo, depth, alpha)."""
         identity, cameras = self.thing(views[0]), [self.camera(view) for view in views]
-        return photograph(self.model(identity), cameras, [_light(identity, camera) for camera in cameras], self.size)
+        return photograph(self.model(identity), cameras, [light_of(identity, camera) for camera in cameras], self.size)
 
 
 class CarSet(ObjectSet):
@@ -164,8 +164,8 @@ def _model(kind: type[ObjectSet], identity: Identity, level: str) -> Model:
     return kind.build(identity, level)
 
 
-def _light(identity: Identity, camera: Camera) -> Light:
-    """A light that goes with the camera: the same in all views of one thing."""
+def light_of(identity: Identity, camera: Camera) -> Light:
+    """Return the light of a view; it goes with the camera, the same in all views of one thing."""
     rng = identity.rng("light")
     yaw, elevation, ambient = rng.uniform(-0.9, 0.9), np.deg2rad(rng.uniform(30, 60)), rng.uniform(0.5, 0.65)
     return studio_light(camera, float(yaw), float(elevation), float(ambient))

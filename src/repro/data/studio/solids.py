@@ -97,8 +97,11 @@ def corner_normals(corners: Array, vertex: Indices, crease: float = CREASE) -> A
         vertex: (F, 3) number of the vertex at each corner.
         crease: degrees up to which two faces are flush.
     """
-    weighted = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     flat = _face_normals(corners)
+    # Weighted by the face's angle at the vertex: how a square is cut in two makes no difference.
+    ahead, back = np.roll(corners, -1, 1) - corners, np.roll(corners, 1, 1) - corners
+    across = np.linalg.norm(np.cross(ahead, back), axis=-1)
+    weighted = (flat[:, None] * np.arctan2(across, (ahead * back).sum(-1))[..., None]).reshape(-1, 3)
     at = vertex.reshape(-1)
     order = np.argsort(at, kind="stable")
     count = np.bincount(at)
@@ -106,8 +109,8 @@ def corner_normals(corners: Array, vertex: Indices, crease: float = CREASE) -> A
     # All ordered pairs (own, other) of corners that share a vertex.
     own = np.repeat(order, count[at[order]])
     within = np.arange(len(own)) - np.repeat(np.cumsum(count[at[order]]) - count[at[order]], count[at[order]])
-    other = order[first[at[own]] + within] // 3
-    flush = (flat[own // 3] * flat[other]).sum(1) > np.cos(np.deg2rad(crease))
+    other = order[first[at[own]] + within]
+    flush = (flat[own // 3] * flat[other // 3]).sum(1) > np.cos(np.deg2rad(crease))
     own, other = own[flush], other[flush]
     total = np.stack([np.bincount(own, weighted[other, axis], len(at)) for axis in range(3)], -1)
     return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).reshape(-1, 3, 3)
@@ -156,7 +159,7 @@ def box(
     ]
     rings = []
     for level, inset in levels:
-        flat = outline(width - 2 * inset, depth - 2 * inset, max(radius - inset, 1e-4), steps)
+        flat = outline(width - 2 * inset, depth - 2 * inset, max(radius - inset, 1e-4) if radius else 0.0, steps)
         rings.append(np.stack([flat[:, 0], np.full(len(flat), level), flat[:, 1]], 1))
     for share in (0.8, 0.5, 0.2) if puff else ():
         inner = rings[len(levels) - 1] * [share, 1, share]
