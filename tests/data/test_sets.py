@@ -4,8 +4,7 @@ import pickle
 
 import pytest
 
-from repro.data import NAMES, PROCEDURAL, REAL, load, prepare
-from repro.data.sets import RESERVED
+from repro.data import PROCEDURAL, REAL, load, prepare
 
 
 @pytest.mark.parametrize("name", ["fashon", "deepfashion2", ""])
@@ -14,15 +13,11 @@ def test_an_unknown_name_lists_the_known_ones(name):
         load(name, "train")
 
 
-def test_every_name_is_built_or_said_to_be_planned():
-    assert set(NAMES) | set(RESERVED) == {
-        "fashion", "market", "fashion_video", "iper", "h36m", "car", "chair", "face",
+def test_the_names():
+    assert tuple(PROCEDURAL) == ("fashion", "market", "fashion_video", "iper", "face", "h36m", "car", "chair")
+    assert set(REAL) == {
         "deepfashion", "market1501", "fashionvideo", "iper_real", "human36m", "shapenet", "faceforensics",
     }  # fmt: skip
-    assert not set(NAMES) & set(RESERVED)
-    for name in RESERVED:
-        with pytest.raises(ValueError, match="planned but not built"):
-            load(name, "train")
 
 
 @pytest.fixture
@@ -76,6 +71,13 @@ def test_a_real_set_needs_its_folder(name, tmp_path):
         load(name, "train", root=tmp_path / "missing")
     with pytest.raises(ValueError, match="procedural"):
         prepare(name, "train")
+
+
+def test_a_real_set_refuses_what_its_reader_does_not_take(tmp_path):
+    with pytest.raises(ValueError, match="shapenet takes no annotation_size: only deepfashion, market1501 do"):
+        load("shapenet", "train", root=tmp_path, annotation_size=(64, 64))
+    with pytest.raises(ValueError, match=r"human36m takes no exclude: only deepfashion, market1501, .*faceforensics"):
+        load("human36m", "train", root=tmp_path, exclude=tmp_path / "exclude.txt")
 
 
 def test_sizes_and_defaults(empty_cache):

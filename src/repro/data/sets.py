@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -45,15 +46,9 @@ REAL: dict[str, Callable[..., "DataSet[Any]"]] = {
     "human36m": Human36M,
     "shapenet": ShapeNetPairs,
 }
-"""What is read from the user's copy: name -> reader, called as ``(split, root=..., size=..., sigma=...)``; those of
-LAYOUTS also take annotation_size and exclude, those of CLIP_LAYOUTS and faceforensics exclude."""
+"""What is read from the user's copy: name -> reader, called as ``(split, root=..., size=..., sigma=...)``, and with
+``annotation_size`` and ``exclude`` where its signature has them."""
 
-_PLANNED = (
-    "market", "fashion_video", "iper", "h36m", "car", "chair", "face",
-    "fashionvideo", "iper_real", "human36m", "shapenet", "faceforensics",
-)  # fmt: skip
-# Names that later sets will have.
-RESERVED = tuple(name for name in _PLANNED if name not in PROCEDURAL and name not in REAL)
 NAMES = (*PROCEDURAL, *REAL)
 
 Item = TypeVar("Item", covariant=True)
@@ -130,25 +125,22 @@ def load(
         >>> len(dataset), dataset[0].source.shape
         (72, torch.Size([3, 64, 64]))
     """
-    if name in RESERVED:
-        raise ValueError(f"data set {name!r} is planned but not built yet: choose one of {', '.join(NAMES)}")
     require_choice("data set", name, NAMES)
     require_choice("split", split, SPLITS)
     require_choice("scale", scale, tuple(SCALES))
     shape = _size("size", size)
     given = {"root": root, "annotation_size": _size("annotation_size", annotation_size), "exclude": exclude}
     options = {argument: value for argument, value in given.items() if value is not None}
-    excludes = {"exclude"} if name in (*LAYOUTS, *CLIP_LAYOUTS, "faceforensics") else set()
-    unused = set(options) - {"root"} - excludes - ({"annotation_size"} if name in LAYOUTS else set())
     if name in PROCEDURAL:
         if options:
-            takers = LAYOUTS if unused else REAL
+            takers = [other for other in REAL if not set(options) - _taken(other)]
             raise ValueError(
                 f"{name} is made by the studio and takes no {', '.join(options)}: use {' or '.join(takers)} for files"
             )
         return PROCEDURAL[name](split, shape, scale, sigma)
-    if unused:
-        raise ValueError(f"{name} takes no {', '.join(sorted(unused))}: it is for other layouts, such as deepfashion")
+    if unused := sorted(set(options) - _taken(name)):
+        takers = [other for other in REAL if not set(unused) - _taken(other)]
+        raise ValueError(f"{name} takes no {', '.join(unused)}: only {', '.join(takers)} do")
     if root is None:
         inside = " (train/, test/ and the csv files)" if name in LAYOUTS else ""
         raise ValueError(f"{name} is read from your own copy: pass root=FOLDER{inside}")
@@ -170,6 +162,11 @@ def prepare(
     dataset = load(name, split, size, scale)
     dataset.prepare(workers)
     return dataset
+
+
+def _taken(name: str) -> set[str]:
+    """Return the arguments that a real set's reader takes."""
+    return set(signature(REAL[name]).parameters)
 
 
 def _size(what: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
