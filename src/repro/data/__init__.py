@@ -12,6 +12,7 @@ from repro.data.photographs import astronaut, read_photographs
 from repro.data.problems import DataError
 from repro.data.real import RealPairs, check
 from repro.data.sets import NAMES, PROCEDURAL, REAL, DataSet, PairSet, load, prepare
+from repro.data.shapenet import check_shapenet, export_shapenet
 from repro.data.studio.fashion import FashionSet
 from repro.data.studio.procedural_set import ProceduralSet
 
@@ -34,10 +35,12 @@ __all__ = [
     "check",
     "check_faces",
     "check_human36m",
+    "check_shapenet",
     "export_deepfashion",
     "export_faces",
     "export_human36m",
     "export_market",
+    "export_shapenet",
     "flatten_name",
     "heatmaps",
     "is_missing",
