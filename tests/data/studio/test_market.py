@@ -227,6 +227,27 @@ class TestGroundTruth:
         # 0.97 is asked for at 256 pixels; half as high, the borders of the parts weigh twice (fashion at 128: 0.96).
         assert torch.cat(same).double().mean() > 0.92
 
+    def test_4_unshaded_colours_agree(self, dataset):
+        errors, chance = [], []
+        for index in (0, 25, 50, 66):
+            pair = dataset[index]
+            rows, columns = pair.visible.nonzero().T
+            x = (columns + pair.flow[0][rows, columns]).round().long().clamp(0, 63)
+            y = (rows + pair.flow[1][rows, columns]).round().long().clamp(0, 127)
+            same = pair.source_parts[y, x] == pair.target_parts[rows, columns]
+            there, here = pair.source_albedo, pair.target_albedo
+            errors.append((there[:, y, x] - here[:, rows, columns]).abs().mean(0)[same])
+            chance.append((there - here).abs().mean(0)[rows, columns])
+        assert torch.cat(errors).mean() < 0.06
+        assert torch.cat(errors).mean() < 0.5 * torch.cat(chance).mean()
+
+    def test_8_parts_depth_and_coverage_agree(self, dataset, blocked):
+        for view in dataset.render(list(range(blocked[0] // 4 * 4, blocked[0] // 4 * 4 + 4))):
+            assert torch.equal(view.part >= 0, view.depth.isfinite())
+            assert view.alpha[view.part >= 0].mean() > 0.85
+            assert view.alpha[view.part < 0].mean() < 0.1
+            assert ((view.joints2d >= -0.5) | (view.joints2d == -1)).all()
+
     def test_obstacles_take_pixels_from_the_target(self, dataset, blocked):
         taken = 0
         for view in blocked:
