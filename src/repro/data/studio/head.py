@@ -158,11 +158,17 @@ def build_talker(identity: Identity, detail: str = "full") -> Talker:
 
 
 def talker_wardrobe(identity: Identity) -> Wardrobe:
-    """Return the wardrobe of a person with the inside of the mouth as its last material."""
+    """Return the wardrobe of a person with the inside of the mouth as its last material.
+
+    Where people at a distance have painted shadows, a modelled face has its own: the paint is weaker, the skin matt.
+    """
     wardrobe = Wardrobe.for_identity(identity)
-    picture = Tile(mouth_picture(), MOUTH_TILE)
+    face = replace(wardrobe.materials["face"], gloss=0.03)
+    mouth = Material(Tile(mouth_picture(), MOUTH_TILE), wardrobe.body.lips, gloss=0.1)
     return replace(
-        wardrobe, materials={**wardrobe.materials, "mouth": Material(picture, wardrobe.body.lips, gloss=0.1)}
+        wardrobe,
+        materials={**wardrobe.materials, "face": face, "mouth": mouth},
+        face_style={**wardrobe.face_style, "shadow": 0.45},
     )
 
 
@@ -232,7 +238,7 @@ def relief(x: Array, y: Array, features: Features) -> Array:
     )
     ball = np.clip(1 - ((x - 0.14) / 0.085) ** 2 - ((y - 0.503) / 0.06) ** 2, 0, 1)
     eyes = (
-        0.030 * ball - 0.044 * bell(0.135, 0.51, 0.085, 0.055) + 0.015 * features.ridge * bell(0.10, 0.595, 0.11, 0.03)
+        0.025 * ball - 0.044 * bell(0.135, 0.51, 0.085, 0.055) + 0.015 * features.ridge * bell(0.10, 0.595, 0.11, 0.03)
     )
     below = MOUTH_HEIGHT + lip_line(x) - y
     taper = np.clip(1 - (x / (1.15 * LIP_WIDTH)) ** 2, 0, 1)
