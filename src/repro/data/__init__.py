@@ -2,6 +2,10 @@
 
 from repro.data.annotations import read_annotations
 from repro.data.augmentation import augment_market
+from repro.data.clip import Clip, MotionSequence, stack_clips
+from repro.data.clip_export import export_clips, export_test_list
+from repro.data.clip_inspection import check_clips
+from repro.data.clip_real import RealClips
 from repro.data.export import export_deepfashion, export_market
 from repro.data.faceforensics import check_faces, export_faces
 from repro.data.human36m import check_human36m, export_human36m
@@ -23,24 +27,30 @@ __all__ = [
     "NAMES",
     "PROCEDURAL",
     "REAL",
+    "Clip",
     "DataError",
     "DataSet",
     "FashionSet",
+    "MotionSequence",
     "Pair",
     "PairSet",
     "ProceduralSet",
+    "RealClips",
     "RealPairs",
     "astronaut",
     "augment_market",
     "check",
+    "check_clips",
     "check_faces",
     "check_human36m",
     "check_shapenet",
+    "export_clips",
     "export_deepfashion",
     "export_faces",
     "export_human36m",
     "export_market",
     "export_shapenet",
+    "export_test_list",
     "flatten_name",
     "heatmaps",
     "is_missing",
@@ -50,5 +60,6 @@ __all__ = [
     "read_annotations",
     "read_photographs",
     "scale_joints",
+    "stack_clips",
     "stack_pairs",
 ]
