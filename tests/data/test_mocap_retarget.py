@@ -1,5 +1,7 @@
 """Captured motion on people of the studio: a motion that goes out comes back, limbs point alike, feet stand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from captures import t_pose_file
@@ -10,7 +12,7 @@ from repro.data.studio.garments import build_person
 from repro.data.studio.identity import Identity
 from repro.data.studio.mesh import pose_vertices
 from repro.data.studio.motion import Motion
-from repro.data.studio.pose import articulate, grounded
+from repro.data.studio.pose import articulate, grounded, intersects
 from repro.data.studio.skeleton import BONE, BONES, Pose
 
 
@@ -36,6 +38,7 @@ def swaying(mesh, frames):
         a, b = np.sin(frame / 5), np.cos(frame / 7)
         angles = {"turn": 20, "spine_bend": 8 * b, "neck_yaw": 30 * a, "right_shoulder_abduct": 60 + 30 * b,
                   "right_elbow": 50 + 40 * a, "left_shoulder_flex": 40 * a, "left_elbow": 20,
+                  "left_shoulder_abduct": 35,
                   "right_wrist_flex": 20 * b, "right_knee": 10, "left_knee": 10}  # fmt: skip
         poses.append(grounded(mesh, articulate(angles)))
     return Motion("own", tuple(poses), 25.0)
@@ -53,8 +56,10 @@ class TestRoundTrip:
         """Wild rotations, half turns among them: the same joints, as seen from the root."""
         rng = np.random.default_rng(0)
         angles = [{"turn": 180.0}, {"turn": -179.0}, {"turn": 90.0, "right_knee": 100.0, "left_elbow": 120.0}]
-        poses = tuple(articulate({**one, "right_elbow": 60.0, "right_shoulder_flex": 120.0}) for one in angles)
+        free = {"right_elbow": 60.0, "right_shoulder_flex": 120.0, "left_shoulder_abduct": 40.0}
+        poses = tuple(articulate(one | free) for one in angles)
         poses += (Pose(rng.normal(0, 0.4, (len(BONES), 3)), np.zeros(3)),)
+        assert not any(intersects(mesh, pose) for pose in poses)  # those would be changed
         motion = Motion("own", poses, 25.0)
         back = retarget(read_bvh(write_bvh(motion, mesh.skeleton, tmp_path / "own.bvh")), mesh, 25.0, facing=None)
         ours, theirs = ((points - points[:, 1:2]) for points in (joints(mesh, back), joints(mesh, motion)))
@@ -155,3 +160,33 @@ class TestGround:
         capture = read_bvh(write_bvh(Motion("own", poses, 25.0), mesh.skeleton, tmp_path / "own.bvh"))
         roots = np.array([pose.root[1] for pose in retarget(capture, mesh).poses])
         np.testing.assert_allclose(roots - roots[0], heights, atol=5e-3)
+
+    def test_a_toe_that_dips_below_the_ground_is_pitched_and_the_person_stays(self, mesh, tmp_path):
+        """The left foot stands; the right one hangs flat beside it and points its toes into the ground from frame 5."""
+        poses = [articulate({"right_ankle": -25.0 * (frame >= 5)}) for frame in range(10)]
+        poses = tuple(replace(pose, root=grounded(mesh, poses[0]).root) for pose in poses)
+        capture = read_bvh(write_bvh(Motion("own", poses, 25.0), mesh.skeleton, tmp_path / "own.bvh"))
+        motion = retarget(capture, mesh)
+        assert min(pose_vertices(mesh, pose)[:, 1].min() for pose in motion.poses) > -2e-3
+        assert np.ptp([pose.root[1] for pose in motion.poses]) < 1e-3
+        left = [pose.rotations[BONE["left_foot"]] for pose in motion.poses]
+        np.testing.assert_allclose(left, poses[0].rotations[None, BONE["left_foot"]].repeat(10, 0), atol=1e-6)
+
+
+class TestArms:
+    def test_arms_come_out_of_the_body_softly_and_nothing_else_moves(self, mesh, tmp_path):
+        """A hand swings into the thigh and out again."""
+        swing = [25 - 35 * np.exp(-(((frame - 15) / 4) ** 2)) for frame in range(30)]
+        poses = tuple(
+            grounded(mesh, articulate({"right_shoulder_abduct": own, "left_shoulder_abduct": 30.0})) for own in swing
+        )
+        assert any(intersects(mesh, pose) for pose in poses)
+        capture = read_bvh(write_bvh(Motion("own", poses, 25.0), mesh.skeleton, tmp_path / "own.bvh"))
+        motion = retarget(capture, mesh, facing=None)
+        assert not any(intersects(mesh, pose) for pose in motion.poses)
+        ours, theirs = joints(mesh, motion), joints(mesh, Motion("own", poses, 25.0))
+        arm = [3, 4]
+        np.testing.assert_allclose(np.delete(ours, arm, 1), np.delete(theirs, arm, 1), atol=1e-5)
+        np.testing.assert_allclose(ours[[0, -1]], theirs[[0, -1]], atol=1e-3)
+        speed = [np.linalg.norm(np.diff(points[:, 4], axis=0), axis=1).max() for points in (ours, theirs)]
+        assert speed[0] < 2 * speed[1]

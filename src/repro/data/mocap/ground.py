@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
+from repro.data.mocap.capture import product, rotation_vectors
 from repro.data.studio.mesh import Mesh
-from repro.data.studio.skeleton import BONE, Pose
+from repro.data.studio.skeleton import BONE, Pose, rotation_matrices
 from repro.data.studio.tubes import Array
 
 # A point of a sole stands where it is slower than a swinging foot and among the lowest of its time.
@@ -14,14 +15,19 @@ SLOW = 0.5  # metres per second
 LOW = 0.05  # metres above the lowest point within
 AROUND = 0.5  # seconds before and after
 SMOOTH = 0.06  # seconds over which the height of the ground is blended from step to step
+PITCHES = np.deg2rad(sorted(np.arange(-30, 30.25, 0.25), key=abs))
+"""What a foot may be pitched to come out of the ground, the least first."""
+FEET = ("right_foot", "left_foot")
 
 
 def planted(mesh: Mesh, poses: tuple[Pose, ...], fps: float) -> tuple[Pose, ...]:
-    """Return the poses with roots shifted so that standing soles lie at y = 0 and stay where they are.
+    """Return the poses with standing soles at y = 0 that stay where they are, and nothing below the ground.
 
-    Where a foot stands is taken from the motion: a sole's slow and low points. Between steps, in a run or a jump, the
-    height of the ground is blended, so a jump keeps its height. Slopes and stairs become level as far as both feet
-    stand at one height.
+    Where a foot stands is taken from the motion: a sole's slow and low points; the whole person is shifted so that they
+    rest. Between steps, in a run or a jump, the height of the ground is blended, so a jump keeps its height. A toe or
+    heel that would dip below the ground, because this foot is longer than the captured one, is pitched out of it.
+
+    Slopes and stairs become level as far as both feet stand at one height.
 
     Args:
         mesh: the person.
@@ -29,25 +35,28 @@ def planted(mesh: Mesh, poses: tuple[Pose, ...], fps: float) -> tuple[Pose, ...]
         fps: frames per second.
     """
     soles = _soles(mesh, poses)
-    roots = np.stack([pose.root for pose in poses])
-    if len(poses) > 1:
-        stands = _stands(soles, fps)
-        roots[:, 1] -= _ground(soles[..., 1], stands, fps)
-        roots[1:, [0, 2]] -= np.cumsum(_slide(soles, stands), axis=0)
-    lowest = soles[..., 1].min(1) + roots[:, 1] - [pose.root[1] for pose in poses]
-    # What the blend left below the ground comes up; a single frame is set down.
-    roots[:, 1] -= np.minimum(lowest, 0.0) if len(poses) > 1 else lowest
-    return tuple(replace(pose, root=root) for pose, root in zip(poses, roots))
+    stands = _stands(soles, fps)
+    shift = np.zeros((len(poses), 3))
+    shift[:, 1] = -_ground(soles[..., 1], stands, fps)
+    level = _pitched(mesh, _shifted(poses, shift))
+    soles = _soles(mesh, level)
+    shift[1:, [0, 2]] = -np.cumsum(_slide(soles, stands), axis=0)
+    # What no pitch brings out comes up with the whole person.
+    shift[:, 1] = -np.minimum(soles[..., 1].min(1), 0.0)
+    return _shifted(level, shift)
+
+
+def _shifted(poses: tuple[Pose, ...], shift: Array) -> tuple[Pose, ...]:
+    return tuple(replace(pose, root=pose.root + own) for pose, own in zip(poses, shift))
 
 
 def _soles(mesh: Mesh, poses: tuple[Pose, ...]) -> Array:
     """The points of both shoes that move with the foot alone, (T, N, 3)."""
     transforms = np.stack([mesh.skeleton.transforms(pose) for pose in poses])
     places = []
-    for side in ("right", "left"):
-        bone = BONE[f"{side}_foot"]
-        rest = mesh.rest_vertices[mesh.weights[:, bone] > 0.99]
-        places.append(np.einsum("tij,nj->tni", transforms[:, bone, :, :3], rest) + transforms[:, bone, None, :, 3])
+    for foot in FEET:
+        own, rest = transforms[:, BONE[foot]], mesh.rest_vertices[mesh.weights[:, BONE[foot]] > 0.99]
+        places.append(np.einsum("tij,nj->tni", own[..., :3], rest) + own[:, None, :, 3])
     return np.concatenate(places, 1)
 
 
@@ -61,14 +70,14 @@ def _stands(soles: Array, fps: float) -> Array:
 
 
 def _ground(heights: Array, stands: Array, fps: float) -> Array:
-    """The height (T,) of the ground under the feet: of the lowest point where a foot stands, blended in between."""
-    lowest = heights.min(1)
-    standing = np.zeros(len(heights), dtype=bool)
-    standing[:-1] |= stands.any(1)
-    standing[1:] |= stands.any(1)
-    if not standing.any():
-        return np.full(len(heights), lowest.min())
-    frames = np.flatnonzero(standing)
+    """The height (T,) of the ground under the feet: of the lowest point that stands, blended where none does."""
+    standing = np.zeros(heights.shape, dtype=bool)
+    standing[:-1] |= stands
+    standing[1:] |= stands
+    frames = np.flatnonzero(standing.any(1))
+    if not len(frames):
+        return np.full(len(heights), heights.min())
+    lowest = np.where(standing, heights, np.inf).min(1)
     height = np.interp(np.arange(len(heights)), frames, lowest[frames])
     return gaussian_filter1d(height, SMOOTH * fps, mode="nearest")
 
@@ -81,3 +90,24 @@ def _slide(soles: Array, stands: Array) -> Array:
     weight = stands * np.exp(-(height - height.min(1, keepdims=True)) / 0.01)
     total = weight.sum(1)
     return np.einsum("tn,tnk->tk", weight, shift) / np.maximum(total, 1e-9)[:, None]
+
+
+def _pitched(mesh: Mesh, poses: tuple[Pose, ...]) -> tuple[Pose, ...]:
+    """The poses with feet turned about their own side axis, by the least angle that leaves nothing below the ground."""
+    turns = rotation_matrices(PITCHES[:, None] * np.array([1.0, 0.0, 0.0]))
+    rotations = np.stack([pose.rotations for pose in poses])
+    for foot in FEET:
+        bone = BONE[foot]
+        transforms = np.stack([mesh.skeleton.transforms(pose)[bone] for pose in poses])
+        ankle = mesh.skeleton.joints[bone]
+        sole = mesh.rest_vertices[mesh.weights[:, bone] > 0.99] - ankle
+        high = transforms[:, 1, :3] @ ankle + transforms[:, 1, 3]
+        pitched = np.einsum("pjk,nk->pnj", turns, sole)
+        below = np.stack([(pitched @ up).min(1) for up in transforms[:, 1, :3]]) + high[:, None]
+        # The first pitch that is free, else the one that leaves least below.
+        free = below > -1e-3
+        chosen = np.where(free.any(1), free.argmax(1), below.argmax(1))
+        local = product(rotation_matrices(rotations[:, bone]), turns[chosen])
+        moved = chosen > 0
+        rotations[moved, bone] = rotation_vectors(local[moved])
+    return tuple(replace(pose, rotations=own) for pose, own in zip(poses, rotations))

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from repro.data.mocap.capture import Capture, product, rotation_vectors
+from repro.data.mocap.clear import cleared
 from repro.data.mocap.ground import planted
 from repro.data.mocap.names import drivers, leaves
 from repro.data.problems import DataError, Problem
@@ -63,7 +64,7 @@ def retarget(capture: Capture, mesh: Mesh, fps: float = 25.0, facing: float | No
                 world[:, BONE[bone]] = rotations
     length = _leg(skeleton.joints, {bone: BONE[bone] for bone in joints}) / _leg(rest, joints)
     hips = places[:, [joints["right_thigh"], joints["left_thigh"]]].mean(1) * length
-    poses = planted(mesh, _poses(skeleton, world, hips), fps)
+    poses = cleared(mesh, planted(mesh, _poses(skeleton, world, hips), fps), fps)
     return Motion("capture", poses if facing is None else _faced(skeleton, poses, facing), fps)
 
 
