@@ -18,6 +18,7 @@ from repro.data.studio.clips import FashionVideoSet, IperSet, framing_camera, in
 from repro.data.studio.cloth import animate
 from repro.data.studio.film import Film
 from repro.data.studio.motion import HELD_OUT_KIND, KINDS, Motion
+from repro.data.studio.people_set import person_wardrobe
 from repro.data.studio.raster import interpolate
 from repro.data.studio.seeds import GENERATOR_VERSION
 from repro.data.studio.shot import Shot, shoot
@@ -216,6 +217,17 @@ def test_test_clips_move_as_no_training_clip_does(cache):
         people = [dataset.person(index) for dataset in (train, test) for index in range(dataset.count)]
         assert len({(who.split, who.index) for who in people}) == 50
         assert train.hash != test.hash
+
+
+def test_the_generalisation_subset_is_reported(cache):
+    """The last of four test clips moves as no training clip does; others may wear what nobody wears in training."""
+    dataset = IperSet("test", (64, 64), "tiny")
+    assert [KINDS[kind] for kind in dataset.kind] == [dataset.motion_kind(index) for index in range(4)]
+    wears = [person_wardrobe(dataset.person(index)).wears_held_out for index in range(4)]
+    assert dataset.held_out.tolist() == [*wears[:3], True]
+    assert dataset._cache.missing() == []
+    assert dataset[3].identity == 100_003
+    assert torch.equal(dataset[3].slice(2, 4).frames, dataset[3].frames[2:4])
 
 
 def test_at_least_half_wear_skirts_or_dresses(cache):
