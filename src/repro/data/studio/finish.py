@@ -10,6 +10,7 @@ from torch import Tensor
 from repro.data.studio.atlas import Atlas
 from repro.data.studio.palette import Colour
 from repro.data.studio.patterns import Tile
+from repro.data.studio.shading import dot
 from repro.data.studio.solids import Solid
 from repro.data.studio.tubes import Array
 
@@ -170,7 +171,7 @@ def reflection(normal: Tensor, to_eye: Tensor, mirror: Tensor) -> Tensor:
         normal, to_eye: unit vectors (N, 3).
         mirror: m, share reflected head-on (N,).
     """
-    cosine = (normal * to_eye).sum(-1).clamp(0, 1)
+    cosine = dot(normal, to_eye).clamp(0, 1)
     height = 2 * cosine * normal[:, 1] - to_eye[:, 1]  # of the mirrored ray: -1 floor, 0 horizon, 1 zenith
     grazing = 1 - cosine
     square = grazing * grazing
