@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from repro.data.face_structure import face_structure
 from repro.data.joints import SIGMA
 from repro.data.structures import skeleton_structure
 
@@ -279,8 +280,6 @@ class _Stacked:
 
 def _face_structures(landmarks: Tensor, pictures: Tensor) -> Tensor:
     """Structures (..., 16, H, W) of landmarks (..., 68, 2) on pictures (..., 3, H, W)."""
-    from repro.data.face_structure import face_structure
-
     points, images = landmarks.reshape(-1, *landmarks.shape[-2:]), pictures.reshape(-1, *pictures.shape[-3:])
     structures = torch.stack([face_structure(own, image) for own, image in zip(points, images)])
     return structures.reshape(*landmarks.shape[:-2], *structures.shape[1:])

@@ -4,7 +4,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +168,7 @@ class RealClips:
             raise LookupError(f"frames that do not follow each other in one video, from {row.frames[0]}")
         clip = self.clip(index).slice(first, first + len(places))
         reference = self.clip(*self._place(row.references[0]))
-        clip.source, clip.source_joints = reference.source, reference.source_joints
-        return clip
+        return replace(clip, source=reference.source, source_joints=reference.source_joints)
 
     def _place(self, path: str) -> tuple[int, int]:
         """The video, and the frame's place in it, of a path ``.../VIDEO/FRAME``."""
