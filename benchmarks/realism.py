@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from repro.data.pair import Pair
 from repro.data.sets import load
 from repro.data.studio.mesh import PART
 from repro.data.studio.seeds import GENERATOR_VERSION
@@ -59,10 +60,9 @@ def main() -> None:
     people = load("fashion", "test", size=SIZE, scale="default")
     count = min(arguments.people, people.people)
     views = [person * people.views + number for person in range(count) for number in range(people.views)]
-    images = {view: people.pair(view, _other(view, people.views)).source for view in views}
     found = {
-        "pose": pose_scores(people, images, arguments.views, Pose(arguments.pose_network, arguments.pose_graph)),
-        "identity": identity_scores(people, images, Reid(arguments.reid_network, arguments.reid_graph)),
+        "pose": pose_scores(people, views, arguments.views, Pose(arguments.pose_network, arguments.pose_graph)),
+        "identity": identity_scores(people, views, Reid(arguments.reid_network, arguments.reid_graph)),
     }
     record = {
         "schema": 1,
@@ -90,9 +90,9 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def pose_scores(people: Any, images: dict[int, Tensor], most: int, estimate: Callable[[Tensor], Tensor]) -> dict:
+def pose_scores(people: Any, views: list[int], most: int, estimate: Callable[[Tensor], Tensor]) -> dict:
     """Return the share of visible limb joints that are found, in all and per joint, side and part of the body."""
-    chosen = [view for view in images if abs(np.cos(people.shot(view).camera.yaw)) > 0.7][:most]
+    chosen = [view for view in views if abs(np.cos(people.shot(view).camera.yaw)) > 0.7][:most]
     hits: dict[str, list[bool]] = {"all": []}
     errors = []
     for view in chosen:
@@ -100,7 +100,7 @@ def pose_scores(people: Any, images: dict[int, Tensor], most: int, estimate: Cal
         visible = _visible(shot)
         stature = float(shot.mesh.skeleton.points["crown"][1][1])
         height = shot.camera.focal * SIZE * stature / shot.camera.distance
-        distance = np.linalg.norm(estimate(images[view]).numpy() - shot.joints(), axis=1) / height
+        distance = np.linalg.norm(estimate(_look(people, view).source).numpy() - shot.joints(), axis=1) / height
         facing = "front" if np.cos(shot.camera.yaw) > 0 else "back"
         framing = "whole body" if shot.camera.focal < 3 else "upper body"
         for joint in LIMBS:
@@ -136,12 +136,11 @@ def _visible(shot: Any) -> np.ndarray:
     return visible
 
 
-def identity_scores(people: Any, images: dict[int, Tensor], describe: Callable[[Tensor], Tensor]) -> dict:
+def identity_scores(people: Any, views: list[int], describe: Callable[[Tensor], Tensor]) -> dict:
     """Return how often the most similar gallery view shows the person asked for."""
-    views = list(images)
-    codes = F.normalize(torch.cat([describe(_cut_out(images[view], people.shot(view))) for view in views]), dim=1)
-    person = torch.tensor([view // people.views for view in views])
-    gallery = torch.tensor([view % people.views % 2 == 0 for view in views])
+    looks = (_look(people, view) for view in views)
+    codes = F.normalize(torch.cat([describe(_cut_out(look.source, look.source_parts)) for look in looks]), dim=1)
+    person, gallery = torch.tensor(views) // people.views, torch.tensor(views) % people.views % 2 == 0
     nearest = (codes[~gallery] @ codes[gallery].T).argmax(1)
     right = person[gallery][nearest] == person[~gallery]
     return {
@@ -151,17 +150,18 @@ def identity_scores(people: Any, images: dict[int, Tensor], describe: Callable[[
     }  # fmt: skip
 
 
-def _cut_out(image: Tensor, shot: Any) -> Tensor:
-    """Return the person's bounding box, with a margin of 4 %, as (1, 3, 256, 128)."""
-    rows, columns = torch.isfinite(shoot([shot], SIZE, SIZE).depth[0]).nonzero().T
+def _cut_out(image: Tensor, parts: Tensor) -> Tensor:
+    """Return the bounding box of the person (3, H, W; parts >= 0), with a margin of 4 %, as (1, 3, 256, 128)."""
+    rows, columns = (parts >= 0).nonzero().T
     margin = int(0.04 * SIZE)
     top, left = max(int(rows.min()) - margin, 0), max(int(columns.min()) - margin, 0)
     box = image[:, top : int(rows.max()) + margin + 1, left : int(columns.max()) + margin + 1]
     return F.interpolate(box[None], size=(256, 128), mode="bilinear", align_corners=False, antialias=True)
 
 
-def _other(view: int, views: int) -> int:
-    return view + 1 if view % views == 0 else view - 1
+def _look(people: Any, view: int) -> Pair:
+    """Return a pair whose source is the view."""
+    return people.pair(view, view + 1 if view % people.views == 0 else view - 1)
 
 
 def _digest(file: Path) -> str:
