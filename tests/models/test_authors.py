@@ -4,88 +4,13 @@ import pickle
 
 import pytest
 import torch
+from authors_layout import WINDOWS, table
 from naive_gfla import Naive, fill
 from safetensors.torch import save_file
 
 from repro.models import GFLA, FlowEstimator, ImageDiscriminator, authors
 
 TASKS = ("fashion", "market", "fashion-flow", "market-flow", "discriminator", "discriminator-market")
-WINDOWS = {"fashion": {3: 3, 2: 5}, "market": {2: 3}}
-
-
-def table(task):
-    """Return {key: shape} of a task, spelled out from the tables of key names and not from our modules."""
-    shapes = {}
-
-    def layer(at, *weight, bias=None):
-        shapes[f"{at}.weight"] = weight
-        shapes[f"{at}.bias"] = (weight[0] if bias is None else bias,)
-
-    def spectral(at, out, *rest):
-        shapes[f"{at}.weight_orig"] = (out, *rest)
-        shapes[f"{at}.weight_u"] = (out,)
-        shapes[f"{at}.weight_v"] = (torch.Size(rest).numel(),)
-        shapes[f"{at}.bias"] = (out,)
-
-    def encoder_block(at, i, o):
-        layer(f"{at}.model.0", i)
-        layer(f"{at}.model.2", o, i, 4, 4)
-        layer(f"{at}.model.3", o)
-        layer(f"{at}.model.5", o, o, 3, 3)
-
-    def decoder_block(at, i, o, h):
-        layer(f"{at}.model.0", i)
-        layer(f"{at}.model.2", h, i, 3, 3)
-        layer(f"{at}.model.3", h)
-        layer(f"{at}.model.5", h, o, 3, 3, bias=o)
-        layer(f"{at}.shortcut.0", i, o, 3, 3, bias=o)
-
-    def doubled(at, i, o):
-        layer(f"{at}.conv1", o, i, 3, 3)
-        layer(f"{at}.model.2", o, i, 3, 3)
-
-    def flow_net(layers):
-        sizes = [39, 32, 64, 128, 256, 256]
-        for name, i, o in zip(("block0", "encoder0", "encoder1", "encoder2", "encoder3"), sizes, sizes[1:]):
-            encoder_block(f"flow_net.{name}", i, o)
-        for n, (i, o) in enumerate(((256, 256), (256, 128), (128, 64))):
-            decoder_block(f"flow_net.decoder{n}", i, o, o)
-            doubled(f"flow_net.jump{n}", o, o)
-            if 4 - n in layers:
-                layer(f"flow_net.output{n}", 2, o, 3, 3)
-                layer(f"flow_net.mask{n}.0", 1, o, 3, 3)
-
-    if task.startswith("discriminator"):
-        blocks = [
-            ("block0", 3, 32, 32),
-            ("encoder0", 32, 64, 32),
-            ("encoder1", 64, 128, 64),
-            ("encoder2", 128, 128, 128),
-        ]
-        for name, i, o, h in blocks[: 3 if task.endswith("market") else 4]:
-            spectral(f"{name}.model.1", h, i, 3, 3)
-            spectral(f"{name}.model.3", o, h, 4, 4)
-            spectral(f"{name}.shortcut.1", o, i, 1, 1)
-        spectral("conv", 1, 128, 1, 1)
-        return shapes
-
-    windows = WINDOWS[task.removesuffix("-flow")]
-    flow_net(windows)
-    if task.endswith("-flow"):
-        return shapes
-    for net, first in (("source", 3), ("target", 18)):
-        for name, i, o in (("block0", first, 64), ("encoder0", 64, 128), ("encoder1", 128, 256)):
-            encoder_block(f"{net}.{name}", i, o)
-    for n, (i, o) in enumerate(((256, 128), (128, 64), (64, 64))):
-        at = f"target.decoder{n}.0.model.0"
-        for position, shape in ((0, (i,)), (2, (i, i, 3, 3)), (3, (i,)), (5, (i, i, 3, 3))):
-            layer(f"{at}.model.{position}", *shape)
-        decoder_block(f"target.decoder{n}.1", i, o, i)
-        if k := windows.get(3 - n):
-            layer(f"target.attn{n}.fully_connect_layer.0", 128, 2 * i, k, k)
-            layer(f"target.attn{n}.fully_connect_layer.2", k * k, 128, 1, 1)
-    doubled("target.outconv", 64, 3)
-    return shapes
 
 
 @pytest.fixture(scope="module")
@@ -199,8 +124,8 @@ class TestOutputs:
 
 class TestRefusals:
     def test_unknown_task_names_the_known_ones(self):
-        with pytest.raises(ValueError, match=r"unknown task 'dance': choose one of fashion, market, .*discriminator"):
-            authors.load({}, "dance")
+        with pytest.raises(ValueError, match=r"unknown task 'dancing': choose one of fashion, market, .*discriminator"):
+            authors.load({}, "dancing")
 
     def test_one_error_lists_unknown_missing_and_misshapen_keys(self, checkpoints):
         bad = dict(checkpoints["fashion"])

@@ -3,6 +3,7 @@
 from repro.losses import adversarial
 from repro.losses.affine_regularization import affine_regularization
 from repro.losses.joint import FLOW_STAGE, IMAGE_STAGE, JointLoss, LossWeights, joint_loss
+from repro.losses.mpjpe import mpjpe
 from repro.losses.perceptual import PerceptualLoss
 from repro.losses.reconstruction import l1
 from repro.losses.sampling_correctness import sampling_correctness
@@ -20,5 +21,6 @@ __all__ = [
     "gram",
     "joint_loss",
     "l1",
+    "mpjpe",
     "sampling_correctness",
 ]

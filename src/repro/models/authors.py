@@ -14,20 +14,38 @@ from torch import Tensor, nn
 
 from repro.checks import require_choice
 from repro.models.discriminators import LAYERS, ImageDiscriminator
-from repro.models.flow_estimator import FlowEstimator
+from repro.models.face import FaceGFLA
+from repro.models.flow_estimator import FlowEstimator, FlowPyramid
 from repro.models.gfla import GFLA
+from repro.models.motion_extraction import MotionExtractionNetwork
+from repro.models.sequential import SequentialGFLA
 from repro.models.settings import ATTENTION_LAYERS
-from repro.models.spectral_norm import SpectralNormConv2d
+from repro.models.spectral_norm import SpectralNorm
+from repro.models.temporal_discriminator import TemporalDiscriminator
+from repro.models.view import ViewFlowEstimator, ViewGFLA
 
-# Task -> the network, not initialised, and the prefix that its keys have in the authors' files.
-_TASKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "fashion": (lambda: GFLA(ATTENTION_LAYERS["fashion"]), ""),
-    "market": (lambda: GFLA(ATTENTION_LAYERS["market"]), ""),
-    "fashion-flow": (lambda: FlowEstimator(ATTENTION_LAYERS["fashion"]), "flow_net."),
-    "market-flow": (lambda: FlowEstimator(ATTENTION_LAYERS["market"]), "flow_net."),
-    "discriminator": (lambda: ImageDiscriminator(LAYERS["fashion"]), ""),
-    "discriminator-market": (lambda: ImageDiscriminator(LAYERS["market"]), ""),
+# Task -> the network, not initialised. Animation and views have the layers and windows of "fashion".
+_TASKS: dict[str, Callable[[], nn.Module]] = {
+    "fashion": lambda: GFLA(ATTENTION_LAYERS["fashion"]),
+    "market": lambda: GFLA(ATTENTION_LAYERS["market"]),
+    "fashion-flow": lambda: FlowEstimator(ATTENTION_LAYERS["fashion"]),
+    "market-flow": lambda: FlowEstimator(ATTENTION_LAYERS["market"]),
+    "dance": lambda: SequentialGFLA(ATTENTION_LAYERS["fashion"]),
+    "face": lambda: FaceGFLA(ATTENTION_LAYERS["fashion"]),
+    "shapenet": lambda: ViewGFLA(ATTENTION_LAYERS["fashion"]),
+    "shapenet-flow": lambda: ViewFlowEstimator(ATTENTION_LAYERS["fashion"]),
+    "keypoint": MotionExtractionNetwork,
+    "discriminator": lambda: ImageDiscriminator(LAYERS["fashion"]),
+    "discriminator-market": lambda: ImageDiscriminator(LAYERS["market"]),
+    "discriminator-temporal": TemporalDiscriminator,
+    "discriminator-face": lambda: ImageDiscriminator(LAYERS["fashion"], channels_in=6),
 }
+
+# Networks whose keys stand under a common prefix in the authors' files.
+_PREFIXES: tuple[tuple[type[nn.Module], str], ...] = (
+    (FlowPyramid, "flow_net."),
+    (MotionExtractionNetwork, "kp_input."),
+)
 
 # Our names -> the authors'. Layer L is their index 3 - L in the target net and 4 - L in the flow net.
 _RENAMES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
@@ -36,12 +54,34 @@ _RENAMES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"\btarget\.decoder\.(\d)\.0\.", lambda m: f"target.decoder{m[1]}.0.model.0."),
     (r"\bdecoder\.(\d)\.", lambda m: f"decoder{m[1]}."),
     (r"\bjump\.(\d)\.", lambda m: f"jump{m[1]}."),
+    (r"\bmerge\.", lambda m: "cat.model.0."),
+    (r"^expand\.(\d)\.", lambda m: f"target.block{m[1]}."),
+    (r"^clip_encoder\.(\d)\.", lambda m: f"block{m[1]}."),
+    (r"^image_encoder\.(\d)\.", lambda m: f"encoder{m[1]}."),
+    (
+        r"\battention\.(\d)\.(previous|reference)\.kernel_net\.",
+        lambda m: f"attn_{m[2][0]}{3 - int(m[1])}.fully_connect_layer.",
+    ),
     (r"\battention\.(\d)\.kernel_net\.", lambda m: f"attn{3 - int(m[1])}.fully_connect_layer."),
     (r"\btarget\.output\.", lambda m: "target.outconv."),
     (r"\bflow_head\.(\d)\.", lambda m: f"output{4 - int(m[1])}."),
     (r"\bmask_head\.(\d)\.", lambda m: f"mask{4 - int(m[1])}.0."),
     (r"^score\.1\.", lambda m: "conv."),
+    (r"\bstatistics\.convolutions\.(\d)\.", lambda m: f"feature_conv_{int(m[1]) + 1}."),
+    (r"\bentry\.", lambda m: "expand_conv."),
+    (r"\bentry_norm\.", lambda m: "expand_ln."),
+    (r"\bblocks\.(\d)\.(dilated|mix)\.", lambda m: f"layers_conv.{_half(m)}."),
+    (r"\bblocks\.(\d)\.(dilated|mix)_norm\.", lambda m: f"layers_ln.{_half(m)}."),
+    (r"\bshared\.0\.", lambda m: "mlp_shared.0."),
+    (r"\b(gamma|beta)\.", lambda m: f"mlp_{m[1]}."),
+    (r"\bexit\.", lambda m: "shrink."),
 )
+
+
+def _half(match: re.Match[str]) -> int:
+    """Return the authors' number of a half of a temporal block: 2j for the dilated convolution, 2j + 1 after it."""
+    return 2 * int(match[1]) + (match[2] == "mix")
+
 
 # The convolution of an output or jump block is registered twice in the authors' modules.
 _DOUBLED = re.compile(r"(\b(?:outconv|jump\d)\.)model\.2\.")
@@ -65,22 +105,23 @@ def load(checkpoint: str | Path | Mapping[str, Tensor], task: str) -> nn.Module:
 
     Args:
         checkpoint: a ``.pth`` or ``.safetensors`` file, or a mapping with the authors' keys.
-        task: "fashion", "market" (generators), "fashion-flow", "market-flow" (flow pre-training), "discriminator",
-            "discriminator-market".
+        task: "fashion", "market", "dance", "face", "shapenet" (generators), "fashion-flow", "market-flow",
+            "shapenet-flow" (flow pre-training), "keypoint" (motion extraction), "discriminator",
+            "discriminator-market", "discriminator-temporal" (of dance), "discriminator-face".
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: unknown task, a file that cannot be read, or keys that are unknown, missing, misshapen, not
             finite or contradictory: one message lists them.
     """
-    build, prefix = _TASKS[require_choice("task", task, tuple(_TASKS))]
+    build = _TASKS[require_choice("task", task, tuple(_TASKS))]
     given, origin = (checkpoint, "the mapping") if isinstance(checkpoint, Mapping) else _read(Path(checkpoint))
     for key in ("state_dict", "model"):
         if isinstance(given.get(key), Mapping):
             raise ValueError(f"{origin} holds its weights under {key!r}: pass checkpoint[{key!r}]")
     given = _classic(given)
     module = build()
-    wanted = {prefix + theirs: (ours, value) for ours, value, names in _entries(module) for theirs in names}
+    wanted = {theirs: (ours, value) for ours, value, names in _entries(module) for theirs in names}
 
     complaints = {
         "unknown": [name for name in given if name not in wanted],
@@ -113,15 +154,15 @@ def state_dict(module: nn.Module) -> dict[str, Tensor]:
     """Return the weights of a network of ours under the authors' keys, doubled ones included.
 
     Args:
-        module: a GFLA with local attention, a flow estimator or an image discriminator, of any width.
+        module: a network of one of the tasks of :func:`load`, of any width.
     """
-    prefix = "flow_net." if isinstance(module, FlowEstimator) else ""
-    return {prefix + theirs: value for _, value, names in _entries(module) for theirs in names}
+    return {theirs: value for _, value, names in _entries(module) for theirs in names}
 
 
 def _entries(module: nn.Module) -> list[tuple[str, Tensor, list[str]]]:
     """List our key, its value and the one or two names that it has in the authors' layout."""
-    spectral = {name for name, layer in module.named_modules() if isinstance(layer, SpectralNormConv2d)}
+    spectral = {name for name, layer in module.named_modules() if isinstance(layer, SpectralNorm)}
+    prefix = next((prefix for kind, prefix in _PREFIXES if isinstance(module, kind)), "")
     entries = []
     for ours, value in module.state_dict().items():
         theirs = ours
@@ -129,7 +170,7 @@ def _entries(module: nn.Module) -> list[tuple[str, Tensor, list[str]]]:
             theirs = re.sub(pattern, name, theirs)
         if ours.endswith(".weight") and ours.removesuffix(".weight") in spectral:
             theirs += "_orig"
-        entries.append((ours, value, list(dict.fromkeys([_twin(theirs), theirs]))))
+        entries.append((ours, value, [prefix + name for name in dict.fromkeys([_twin(theirs), theirs])]))
     return entries
 
 

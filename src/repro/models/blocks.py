@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from repro.models.spectral_norm import SpectralNormConv2d
+from repro.models.spectral_norm import SpectralNormConv2d, SpectralNormConv3d
 
 
 def activation() -> nn.Module:
@@ -42,22 +42,29 @@ class EncoderBlock(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """The same resolution, with an identity skip path (RB with as many channels out as in)."""
+    """The same resolution; the skip path is the identity, or a 1x1 convolution where the channels change (RB).
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: of the input and between the two convolutions.
+        channels_out: of the output; None = as many.
+    """
+
+    def __init__(self, channels: int, channels_out: int | None = None) -> None:
         super().__init__()
+        out = channels if channels_out is None else channels_out
         self.model = nn.Sequential(
             norm(channels),
             activation(),
             nn.Conv2d(channels, channels, 3, padding=1),
             norm(channels),
             activation(),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.Conv2d(channels, out, 3, padding=1),
         )
+        self.shortcut = nn.Sequential() if out == channels else nn.Sequential(nn.Conv2d(channels, out, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features of ``x``'s shape."""
-        return self.model(x) + x
+        """Return features (B, channels_out, H, W)."""
+        return self.model(x) + self.shortcut(x)
 
 
 class ResBlockUp(nn.Module):
@@ -95,6 +102,26 @@ class ResBlockDown(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features (B, channels_out, H/2, W/2)."""
+        return self.model(x) + self.shortcut(x)
+
+
+class ResBlockDown3d(nn.Module):
+    """Half the resolution and two frames less: the temporal discriminator's block (RBE3)."""
+
+    def __init__(self, channels_in: int, channels_out: int, hidden: int) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            activation(),
+            SpectralNormConv3d(channels_in, hidden, 3, padding=1),
+            activation(),
+            SpectralNormConv3d(hidden, channels_out, (3, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1)),
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool3d((3, 2, 2), stride=(1, 2, 2)), SpectralNormConv3d(channels_in, channels_out, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features (B, channels_out, T - 2, H/2, W/2) of (B, channels_in, T, H, W)."""
         return self.model(x) + self.shortcut(x)
 
 

@@ -1,5 +1,6 @@
 """The image discriminator: residual, spectrally normalised, a score per patch of the image."""
 
+from collections.abc import Mapping
 from typing import Self
 
 import torch
@@ -15,6 +16,18 @@ CHANNELS = (32, 64, 128, 128)
 LAYERS = {"fashion": 4, "market": 3}
 
 
+def require_scorable(name: str, tensor: Tensor, sizes: Mapping[str, int], smallest: int) -> None:
+    """Check that a discriminator's input is floating point and its sides can be halved as often as needed.
+
+    Raises:
+        TypeError, ValueError: the input does not fit (the message says how).
+    """
+    if not torch.is_floating_point(tensor):
+        raise TypeError(f"expected {name} to be floating point, got {tensor.dtype}: convert it to [-1, 1]")
+    if min(sizes["H"], sizes["W"]) < smallest:
+        raise ValueError(f"expected sides of at least {smallest}, got {sizes['H']}x{sizes['W']} (height x width)")
+
+
 class ImageDiscriminator(nn.Module):
     """Scores how real an image looks, patch by patch; raw scores, no sigmoid.
 
@@ -23,7 +36,7 @@ class ImageDiscriminator(nn.Module):
     Args:
         layers: number of halvings, 1 to 4 (4 in the authors' networks, 3 for Market-1501).
         width: factor on every channel count except input and output.
-        channels_in: 3 for an image.
+        channels_in: 3 for an image; 6 for the differences of three frames (see :func:`frame_differences`).
     """
 
     def __init__(self, layers: int = 4, width: float = 1.0, channels_in: int = 3) -> None:
@@ -38,10 +51,10 @@ class ImageDiscriminator(nn.Module):
         self.score = nn.Sequential(activation(), SpectralNormConv2d(channels[-1], 1, 1))
 
     @classmethod
-    def preset(cls, task: str, width: float = 1.0, seed: int | None = None) -> Self:
-        """Return the initialised discriminator of ``task``, "fashion" or "market"."""
+    def preset(cls, task: str, width: float = 1.0, seed: int | None = None, channels_in: int = 3) -> Self:
+        """Return the initialised discriminator of ``task``, "fashion" (also of animation and views) or "market"."""
         seed = initialisation.seed_or_draw(seed)
-        net = cls(LAYERS[require_choice("preset", task, tuple(LAYERS))], width)
+        net = cls(LAYERS[require_choice("preset", task, tuple(LAYERS))], width, channels_in)
         initialisation.kaiming(net, seed)
         return net
 
@@ -51,12 +64,9 @@ class ImageDiscriminator(nn.Module):
         Raises:
             TypeError, ValueError: the image does not fit (the message says how).
         """
-        sizes = require_shape("image", image, f"B {self.channels_in} H W", hint="images are (B, 3, H, W) in [-1, 1]")
-        if not torch.is_floating_point(image):
-            raise TypeError(f"expected image to be floating point, got {image.dtype}: convert it to [-1, 1]")
-        smallest = 2 ** len(self.encoder)
-        if min(sizes["H"], sizes["W"]) < smallest:
-            raise ValueError(f"expected sides of at least {smallest}, got {sizes['H']}x{sizes['W']} (height x width)")
+        c = self.channels_in
+        sizes = require_shape("image", image, f"B {c} H W", hint=f"images are (B, {c}, H, W) in [-1, 1]")
+        require_scorable("image", image, sizes, 2 ** len(self.encoder))
         x = image
         for block in self.encoder:
             x = block(x)

@@ -1,6 +1,6 @@
 """The global flow field estimator F: where each target position looks in the source, and whether it should."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Self
 
 import torch
@@ -26,31 +26,73 @@ class FlowOutput(NamedTuple):
     masks: list[Tensor]
 
 
-class FlowEstimator(nn.Module):
-    r"""Predicts flow fields and occlusion masks at the attention layers from the source image and both poses.
-
-    .. math:: (\mathbf{w}, \mathbf{m}) = F(\mathbf{x}_s, \mathbf{p}_s, \mathbf{p}_t) \quad (1)
+class FlowPyramid(nn.Module):
+    """The body of every flow estimator: an encoder to 1/32, a decoder with jumps, heads at the attention layers.
 
     Args:
         layers: attention layer -> window. The windows are not used here, but belong to the flow: the affine
             regulariser reads them from ``attention_layers``.
         width: factor on every channel count except inputs and outputs.
-        pose_channels: heat maps of one pose (S).
+        channels_in: channels of what it looks at.
+        branches: number of pictures that it estimates flow to.
     """
 
-    def __init__(self, layers: Mapping[int, int], width: float = 1.0, pose_channels: int = POSE_CHANNELS) -> None:
+    def __init__(self, layers: Mapping[int, int], width: float, channels_in: int, branches: int = 1) -> None:
         super().__init__()
         self.attention_layers = coarse_to_fine(layers)
-        self.pose_channels = pose_channels
         depth = len(ENCODER_CHANNELS)
-        channels = [3 + 2 * pose_channels] + [scaled(c, width) for c in ENCODER_CHANNELS]
+        channels = [channels_in] + [scaled(c, width) for c in ENCODER_CHANNELS]
         self.encoder = encoder(channels)
         # Decoder step i leads to layer depth - 1 - i and to the channels that the encoder has there.
         visited = range(depth - 1, min(self.attention_layers) - 1, -1)
         self.decoder = nn.ModuleList(ResBlockUp(channels[L + 1], channels[L], hidden=channels[L]) for L in visited)
         self.jump = nn.ModuleList(JumpBlock(channels[L]) for L in visited)
-        self.flow_head = nn.ModuleDict({str(L): nn.Conv2d(channels[L], 2, 3, padding=1) for L in self.attention_layers})
-        self.mask_head = nn.ModuleDict({str(L): nn.Conv2d(channels[L], 1, 3, padding=1) for L in self.attention_layers})
+        self.flow_head, self.mask_head = (
+            nn.ModuleDict(
+                {str(L): nn.Conv2d(channels[L], branches * values, 3, padding=1) for L in self.attention_layers}
+            )
+            for values in (2, 1)
+        )
+
+    def estimate(self, x: Tensor, bottleneck: Callable[[Tensor], Tensor] | None = None) -> FlowOutput:
+        """Return flows (B, 2 * branches, h, w) and masks (B, branches, h, w).
+
+        Args:
+            x: (B, channels_in, H, W).
+            bottleneck: what happens to the encoder's features at 1/32; it keeps their shape.
+        """
+        skips = []  # skips[L - 1] is the encoder's map at layer L
+        for block in self.encoder:
+            x = block(x)
+            skips.append(x)
+        if bottleneck is not None:
+            x = bottleneck(x)
+
+        flows, masks = [], []
+        layer = len(skips)
+        for up, jump in zip(self.decoder, self.jump):
+            layer -= 1
+            x = up(x) + jump(skips[layer - 1])
+            if layer in self.attention_layers:
+                flows.append(_exactly(self.flow_head[str(layer)], x))
+                masks.append(torch.sigmoid(_exactly(self.mask_head[str(layer)], x)))
+        return FlowOutput(flows, masks)
+
+
+class FlowEstimator(FlowPyramid):
+    r"""Predicts flow fields and occlusion masks at the attention layers from the source image and both poses.
+
+    .. math:: (\mathbf{w}, \mathbf{m}) = F(\mathbf{x}_s, \mathbf{p}_s, \mathbf{p}_t) \quad (1)
+
+    Args:
+        layers: attention layer -> window, see :class:`FlowPyramid`.
+        width: factor on every channel count except inputs and outputs.
+        pose_channels: heat maps of one pose (S).
+    """
+
+    def __init__(self, layers: Mapping[int, int], width: float = 1.0, pose_channels: int = POSE_CHANNELS) -> None:
+        super().__init__(layers, width, 3 + 2 * pose_channels)
+        self.pose_channels = pose_channels
 
     @classmethod
     def preset(cls, task: str, width: float = 1.0, init_gain: float = 0.02, seed: int | None = None) -> Self:
@@ -75,21 +117,7 @@ class FlowEstimator(nn.Module):
             TypeError, ValueError: an input does not fit (the message says which and how).
         """
         require_pair(source, source_pose, target_pose, self.pose_channels)
-        x = torch.cat([source, source_pose, target_pose], dim=1)
-        skips = []  # skips[L - 1] is the encoder's map at layer L
-        for block in self.encoder:
-            x = block(x)
-            skips.append(x)
-
-        flows, masks = [], []
-        layer = len(skips)
-        for up, jump in zip(self.decoder, self.jump):
-            layer -= 1
-            x = up(x) + jump(skips[layer - 1])
-            if layer in self.attention_layers:
-                flows.append(_exactly(self.flow_head[str(layer)], x))
-                masks.append(torch.sigmoid(_exactly(self.mask_head[str(layer)], x)))
-        return FlowOutput(flows, masks)
+        return self.estimate(torch.cat([source, source_pose, target_pose], dim=1))
 
 
 def _exactly(head: nn.Module, x: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from repro.checks import require_choice
 from repro.models import initialisation
-from repro.models.flow_estimator import FlowEstimator
+from repro.models.flow_estimator import FlowEstimator, FlowOutput, FlowPyramid
 from repro.models.local_attention import BilinearSampling, LocalAttention
-from repro.models.renderer import CHANNELS, SourceNet, TargetNet
+from repro.models.renderer import CHANNELS, SourceNet, TargetNet, blend
 from repro.models.settings import POSE_CHANNELS, attention_layers, scaled
 
 
@@ -31,7 +31,65 @@ class Output(NamedTuple):
     attention_inputs: dict[int, tuple[Tensor, ...]]
 
 
-class GFLA(nn.Module):
+class FlowGuidedRenderer(nn.Module):
+    """A flow estimator, a source net and a target net that attends along the flow: the body of GFLA.
+
+    Args:
+        flow_net: the estimator; its layers and windows are those of the attention.
+        structure_channels: channels that the target net's encoder starts from, None without encoder.
+        width, attention_mean, sampling: see :class:`GFLA`.
+    """
+
+    flow_net: FlowPyramid
+
+    def __init__(
+        self,
+        flow_net: FlowPyramid,
+        structure_channels: int | None,
+        width: float,
+        attention_mean: bool = True,
+        sampling: str = "attention",
+    ) -> None:
+        super().__init__()
+        require_choice("sampling", sampling, ("attention", "bilinear"))
+        self.flow_net = flow_net
+        self.source = SourceNet(width)
+        self.target = TargetNet(
+            {
+                layer: LocalAttention(scaled(CHANNELS[layer - 1], width), k, attention_mean)
+                if sampling == "attention"
+                else BilinearSampling()
+                for layer, k in self.attention_layers.items()
+            },
+            width,
+            structure_channels,
+        )
+
+    @property
+    def attention_layers(self) -> dict[int, int]:
+        """Attention layer -> window, coarse to fine: the order of ``flows`` and ``masks``."""
+        return self.flow_net.attention_layers
+
+    def attention(self, layer: int) -> nn.Module:
+        """Return the attention module of ``layer``."""
+        return self.target.attention[str(layer)]
+
+    def render(self, source: Tensor, structure: Tensor, guides: FlowOutput) -> Output:
+        """Return the image that the target net makes of ``structure`` and of the source, read along the flows."""
+        features = self.source(source)
+        by_layer = dict(zip(self.attention_layers, zip(*guides)))
+        seen: dict[int, tuple[Tensor, ...]] = {}
+
+        def attend(attention: nn.Module, layer: int, x: Tensor) -> Tensor:
+            flow, mask = by_layer[layer]
+            seen[layer] = features[layer], x, flow
+            return blend(mask, x, attention(*seen[layer]))
+
+        image = self.target(structure, attend)
+        return Output(image, *guides, seen)
+
+
+class GFLA(FlowGuidedRenderer):
     r"""Renders the person of a source image in a target pose.
 
     .. math::
@@ -55,20 +113,8 @@ class GFLA(nn.Module):
         sampling: str = "attention",
         pose_channels: int = POSE_CHANNELS,
     ) -> None:
-        super().__init__()
-        require_choice("sampling", sampling, ("attention", "bilinear"))
-        self.flow_net = FlowEstimator(layers, width, pose_channels)
-        self.source = SourceNet(width)
-        self.target = TargetNet(
-            {
-                layer: LocalAttention(scaled(CHANNELS[layer - 1], width), k, attention_mean)
-                if sampling == "attention"
-                else BilinearSampling()
-                for layer, k in self.attention_layers.items()
-            },
-            width,
-            pose_channels,
-        )
+        flow_net = FlowEstimator(layers, width, pose_channels)
+        super().__init__(flow_net, pose_channels, width, attention_mean, sampling)
 
     @classmethod
     def preset(
@@ -79,28 +125,26 @@ class GFLA(nn.Module):
         init_gain: float = 0.02,
         sampling: str = "attention",
         seed: int | None = None,
+        pose_channels: int = POSE_CHANNELS,
     ) -> Self:
         """Return the initialised network of ``task``.
 
         Args:
             task: "fashion" (attention at 1/8 with 3 x 3 and at 1/4 with 5 x 5 windows) or "market" (1/4, 3 x 3).
-            width, attention_mean, sampling: see the class.
+            width, attention_mean, sampling, pose_channels: see the class.
             init_gain: gain of the orthogonal initialisation; 0.02 in the authors' runs.
             seed: initial weights; None draws one number from torch's global generator.
         """
         seed = initialisation.seed_or_draw(seed)
-        model = cls(attention_layers(task), width, attention_mean=attention_mean, sampling=sampling)
+        model = cls(
+            attention_layers(task),
+            width,
+            attention_mean=attention_mean,
+            sampling=sampling,
+            pose_channels=pose_channels,
+        )
         initialisation.orthogonal(model, init_gain, seed)
         return model
-
-    @property
-    def attention_layers(self) -> dict[int, int]:
-        """Attention layer -> window, coarse to fine: the order of ``flows`` and ``masks``."""
-        return self.flow_net.attention_layers
-
-    def attention(self, layer: int) -> nn.Module:
-        """Return the attention module of ``layer``."""
-        return self.target.attention[str(layer)]
 
     def forward(self, source: Tensor, source_pose: Tensor, target_pose: Tensor) -> Output:
         """Return the generated image with its flows and masks.
@@ -113,15 +157,4 @@ class GFLA(nn.Module):
         Raises:
             TypeError, ValueError: an input does not fit (the message says which and how).
         """
-        flows, masks = self.flow_net(source, source_pose, target_pose)
-        features = self.source(source)
-        guides = dict(zip(self.attention_layers, zip(flows, masks)))
-        seen: dict[int, tuple[Tensor, ...]] = {}
-
-        def attend(attention: nn.Module, layer: int, x: Tensor) -> Tensor:
-            flow, mask = guides[layer]
-            seen[layer] = features[layer], x, flow
-            return (1 - mask) * x + mask * attention(*seen[layer])  # Eq. 10
-
-        image = self.target(target_pose, attend)
-        return Output(image, flows, masks, seen)
+        return self.render(source, target_pose, self.flow_net(source, source_pose, target_pose))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from repro.models.spectral_norm import SpectralNormConv2d
+from repro.models.spectral_norm import SpectralNorm
 
 
 def seed_or_draw(seed: int | None) -> int:
@@ -30,7 +30,7 @@ def orthogonal(module: nn.Module, gain: float, seed: int, prefix: str = "") -> N
         prefix: the name under which ``module`` sits in its network, e.g. ``"flow_net."`` for a flow estimator alone.
     """
     for name, layer in module.named_modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.orthogonal_(layer.weight, gain, generator=_generator(seed, prefix + name))
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
@@ -43,7 +43,7 @@ def kaiming(module: nn.Module, seed: int) -> None:
     uniform Kaiming with a = sqrt(5).
     """
     for name, layer in module.named_modules():
-        if isinstance(layer, SpectralNormConv2d):
+        if isinstance(layer, SpectralNorm):
             generator = _generator(seed, name)
             nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
             if layer.bias is not None:

@@ -10,6 +10,11 @@ from repro.models.settings import POSE_CHANNELS, scaled
 CHANNELS = (64, 128, 256)  # after each halving: layer L = 1, 2, 3 has CHANNELS[L - 1]
 
 
+def blend(mask: Tensor, x: Tensor, attended: Tensor) -> Tensor:
+    """Return the features f_out of Eq. 10: ``attended`` where the mask is 1, the decoder's own ``x`` where it is 0."""
+    return (1 - mask) * x + mask * attended
+
+
 class SourceNet(nn.Module):
     """Extracts the features f_s of the source image at layers 1, 2, 3.
 
@@ -34,7 +39,8 @@ class TargetNet(nn.Module):
     Args:
         attention: the module that looks into the source, per attention layer.
         width: factor on every channel count except inputs and outputs.
-        channels_in: channels of the structure it starts from.
+        channels_in: channels of the structure it starts from; None = it has no encoder and starts from features of
+            layer 3.
         bottleneck: extra residual blocks between encoder and decoder (none in GFLA).
     """
 
@@ -42,12 +48,12 @@ class TargetNet(nn.Module):
         self,
         attention: Mapping[int, nn.Module],
         width: float = 1.0,
-        channels_in: int = POSE_CHANNELS,
+        channels_in: int | None = POSE_CHANNELS,
         bottleneck: int = 0,
     ) -> None:
         super().__init__()
         c1, c2, c3 = (scaled(c, width) for c in CHANNELS)
-        self.encoder = encoder([channels_in, c1, c2, c3])
+        self.encoder = encoder([c3] if channels_in is None else [channels_in, c1, c2, c3])
         self.bottleneck = nn.Sequential(*(ResBlock(c3) for _ in range(bottleneck)))
         self.attention = nn.ModuleDict({str(layer): module for layer, module in attention.items()})
         self.decoder = nn.ModuleList(
@@ -59,7 +65,7 @@ class TargetNet(nn.Module):
         """Return the image (B, 3, H, W) in [-1, 1].
 
         Args:
-            structure: (B, channels_in, H, W), GFLA: the target pose.
+            structure: (B, channels_in, H, W), GFLA: the target pose; without encoder features (B, C, H/8, W/8).
             attend: called at each attention layer, coarse to fine, as ``attend(module, layer, x)`` with the features
                 f_t so far; returns the features f_out to go on with.
         """

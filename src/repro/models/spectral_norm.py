@@ -1,13 +1,15 @@
-"""Convolution with spectral normalisation in its classic order of iteration."""
+"""Convolutions with spectral normalisation in its classic order of iteration."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 EPS = 1e-12
+Sides = int | tuple[int, ...]  # one number for all axes, or one per axis
 
 
-class SpectralNormConv2d(nn.Conv2d):
+class SpectralNorm(_ConvNd):
     r"""A convolution whose weight is divided by an estimate of its largest singular value.
 
     With W the weight as a matrix [out, rest], one power iteration per forward pass in training mode is
@@ -24,8 +26,10 @@ class SpectralNormConv2d(nn.Conv2d):
     weight_u: Tensor
     weight_v: Tensor
 
-    def __init__(self, channels_in: int, channels_out: int, side: int, *, stride: int = 1, padding: int = 0) -> None:
-        super().__init__(channels_in, channels_out, side, stride=stride, padding=padding)
+    def __init__(
+        self, channels_in: int, channels_out: int, side: Sides, *, stride: Sides = 1, padding: Sides = 0
+    ) -> None:
+        super().__init__(channels_in, channels_out, side, stride=stride, padding=padding)  # type: ignore[call-arg, arg-type]
         rows, columns = self.weight.flatten(1).shape
         self.register_buffer("weight_u", F.normalize(torch.randn(rows), dim=0, eps=EPS))
         self.register_buffer("weight_v", F.normalize(torch.randn(columns), dim=0, eps=EPS))
@@ -48,3 +52,11 @@ class SpectralNormConv2d(nn.Conv2d):
         self.weight_u.copy_(u)
         self.weight_v.copy_(v)
         return u, v
+
+
+class SpectralNormConv2d(SpectralNorm, nn.Conv2d):
+    """A spectrally normalised convolution of images."""
+
+
+class SpectralNormConv3d(SpectralNorm, nn.Conv3d):
+    """A spectrally normalised convolution of clips."""
