@@ -45,6 +45,8 @@ def test_help_loads_no_library():
         ("train --set joint.steps --out x", "expected --set KEY=VALUE"),
         ("evaluate nowhere", "expected the --out folder of repro train"),
         ("data prepare --dataset fasion", "unknown dataset 'fasion'"),
+        ("data prepare --size 8", "at least 16 pixels"),
+        ("data export x --size 64x64", "expected --size PIXELS or H,W, got '64x64'"),
         ("data check deepfashion --root nowhere", "nowhere"),
         ("data check deepfashon --root .", "unknown real data set 'deepfashon': did you mean 'deepfashion'"),
         ("data check human36m --root . --annotation-size 8,8", "human36m takes no annotation_size"),

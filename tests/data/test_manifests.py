@@ -10,7 +10,7 @@ from test_layouts import FASHION, folder
 
 from repro import paths
 from repro.cli import main
-from repro.data import manifests, overview
+from repro.data import exports, manifests, overview
 from repro.data.sets import PROCEDURAL, REAL
 from repro.data.studio.fashion import FashionSet
 
@@ -176,3 +176,15 @@ class TestCommands:
         said = capsys.readouterr()
         assert "Rename bounding_box_train to train" in said.out
         assert "nothing that could be read" in said.err
+
+    def test_an_export_is_what_the_check_wants(self, tmp_path, capsys):
+        command = "data export --splits test --size 32,24 --scale tiny --format png"
+        assert main([*command.split(), str(tmp_path)]) == 0
+        assert capsys.readouterr().out.strip() == str(tmp_path)
+        found = manifests.audit("deepfashion", tmp_path)
+        missing = {"train/*", "fasion-annotation-train.csv", "fasion-pairs-train.csv"}
+        assert {one.where for one in found.problems} == missing
+        assert found.found["fasion-pairs-test.csv"] == "72 of 8,570 rows of pairs (unverified)"
+
+    def test_every_set_of_the_studio_can_be_written(self):
+        assert set(exports.WRITERS) == set(PROCEDURAL)

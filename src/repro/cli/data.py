@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from repro import data
-from repro.data import manifests, overview
+from repro.data import exports, manifests, overview
 from repro.data.layouts import SPLITS
 from repro.data.sets import PROCEDURAL
 from repro.experiments.request import choose, height_and_width, words
@@ -21,8 +21,8 @@ def show(options: Namespace) -> None:
 def prepare(options: Namespace) -> None:
     """Render a procedural set into the cache."""
     for split in _splits(options):
-        made = data.prepare(options.dataset, split, options.size, options.scale, options.workers)
-        print(f"{options.dataset} {split}: {len(made)} examples at {options.size}x{options.size}, hash {made.hash}")
+        made = data.prepare(options.dataset, split, _size(options), options.scale, options.workers)
+        print(f"{options.dataset} {split}: {len(made)} examples at {made.size[0]}x{made.size[1]}, hash {made.hash}")
 
 
 def check(options: Namespace) -> None:
@@ -40,12 +40,23 @@ def check(options: Namespace) -> None:
 
 
 def export(options: Namespace) -> None:
-    """Write a procedural set in the layout of DeepFashion."""
-    for split in _splits(options):
-        dataset = data.prepare(options.dataset, split, options.size, options.scale)
-        print(data.export_deepfashion(dataset, Path(options.folder), options.format))  # type: ignore[arg-type]
+    """Write a procedural set in the layout of the real set that it stands for."""
+    splits = [data.prepare(options.dataset, split, _size(options), options.scale) for split in _splits(options)]
+    for path in dict.fromkeys(exports.export(splits, Path(options.folder), options.format)):
+        print(path)
 
 
 def _splits(options: Namespace) -> list[str]:
     choose("dataset", options.dataset, PROCEDURAL)
     return [choose("split", split, SPLITS) for split in words(options.splits)]
+
+
+def _size(options: Namespace) -> tuple[int, int] | None:
+    """The size asked for: pixels or H,W; without one 64 for square pictures, else the set's own."""
+    if options.size is None:
+        return (64, 64) if PROCEDURAL[options.dataset].SIZE == (256, 256) else None
+    sides = words(options.size)
+    if len(sides) not in (1, 2) or not all(side.isdecimal() for side in sides):
+        raise ValueError(f"expected --size PIXELS or H,W, got {options.size!r}")
+    height, width = (int(side) for side in sides * (3 - len(sides)))
+    return height, width

@@ -91,13 +91,15 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--root", required=True, metavar="DIR", help="its folder; every file in it is read")
     check.add_argument("--annotation-size", metavar="H,W", help="what the joints of pictures refer to: 256,176")
     check.add_argument("--write-exclusions", metavar="FILE", help="record what to leave out")
-    export = _command(actions, "export", "data.export", "write a procedural set in the layout of DeepFashion")
+    export = _command(
+        actions, "export", "data.export", "write a procedural set in the layout of the real set it imitates"
+    )
     export.add_argument("folder", metavar="DIR")
-    export.add_argument("--format", default="jpg", help="jpg or png")
+    export.add_argument("--format", default="jpg", help="jpg or png, of single pictures of people")
     for action in (prepare, export):
         action.add_argument("--dataset", default="fashion")
         action.add_argument("--splits", default="train,test", metavar="A,B")
-        action.add_argument("--size", type=int, default=64, metavar="PIXELS")
+        action.add_argument("--size", metavar="PIXELS", help="or H,W; default 64, market 128,64, h36m 1000")
         action.add_argument("--scale", default="default", help="tiny, default, full")
 
     weights = commands.add_parser("weights", help="list networks, train procnet")
