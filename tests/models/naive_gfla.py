@@ -1,4 +1,4 @@
-"""GFLA and its discriminator a second time: slow, functional, on a state dictionary in the authors' layout.
+"""The networks a second time: slow, functional, on a state dictionary in the authors' layout. Here those of pairs.
 
 Written from the tables of layers and key names, with materialised patches, and importing nothing of ``repro``: what the
 package's modules, its patch-free attention and its mapping of names must agree with.
@@ -53,27 +53,36 @@ class Naive:
         """Return image, flows, masks; ``windows``: {layer: k}."""
         flows, masks = self.flow_net(torch.cat([source, source_pose, target_pose], 1), sorted(windows, reverse=True))
         guides = dict(zip(sorted(windows, reverse=True), zip(flows, masks)))
-        features, x = {}, source
+        features = self.features("source", source)
+
+        def attend(layer, x):
+            return self.blend(f"target.attn{3 - layer}", features[layer], x, *guides[layer], windows[layer])
+
+        return self.decode(self.features("target", target_pose)[3], windows, attend), flows, masks
+
+    def features(self, net, x):
+        features = {}
         for layer, name in ((1, "block0"), (2, "encoder0"), (3, "encoder1")):
-            features[layer] = x = self.encoder_block(f"source.{name}", x)
-        x = target_pose
-        for name in ("block0", "encoder0", "encoder1"):
-            x = self.encoder_block(f"target.{name}", x)
+            features[layer] = x = self.encoder_block(f"{net}.{name}", x)
+        return features
+
+    def blend(self, at, features, x, flow, mask, k):
+        return (1 - mask) * x + mask * self.attention(at, features, x, flow, k)
+
+    def decode(self, x, windows, attend):
         for i in range(3):
-            layer = 3 - i
-            if layer in windows:
-                flow, mask = guides[layer]
-                att = self.attention(f"target.attn{i}", features[layer], x, flow, windows[layer])
-                x = (1 - mask) * x + mask * att
+            if 3 - i in windows:
+                x = attend(3 - i, x)
             x = self.main_path(f"target.decoder{i}.0.model.0", x) + x
             x = self.decoder_block(f"target.decoder{i}.1", x)
-        return torch.tanh(self.padded("target.outconv.conv1", x)), flows, masks
+        return torch.tanh(self.padded("target.outconv.conv1", x))
 
-    def flow_net(self, x, layers):
+    def flow_net(self, x, layers, bottleneck=lambda x: x):
         skips = []
         for name in ("block0", "encoder0", "encoder1", "encoder2", "encoder3"):
             x = self.encoder_block(f"flow_net.{name}", x)
             skips.append(x)
+        x = bottleneck(x)
         flows, masks = [], []
         for i in range(3):
             x = self.decoder_block(f"flow_net.decoder{i}", x) + self.padded(f"flow_net.jump{i}.model.2", skips[3 - i])
@@ -135,7 +144,8 @@ class Naive:
             u = matrix @ v
             u = u / u.norm()
             self.state[f"{at}.weight_u"], self.state[f"{at}.weight_v"] = u, v
-        return F.conv2d(x, weight / (u @ matrix @ v), self.state[f"{at}.bias"], **options)
+        convolve = F.conv3d if weight.ndim == 5 else F.conv2d
+        return convolve(x, weight / (u @ matrix @ v), self.state[f"{at}.bias"], **options)
 
 
 def act(x):
