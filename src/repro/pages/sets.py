@@ -129,8 +129,12 @@ def swing(film: Film) -> dict[str, NDArray[np.float64]]:
     mesh = film.shots[0].mesh
     bones = np.stack([pose_vertices(mesh, shot.pose) for shot in film.shots])
     lag = 100 * np.linalg.norm(np.stack([shot.vertices for shot in film.shots]) - bones, axis=-1)
-    name = {"pelvis": "hem", "chest": "hair"}
-    return {name[cloth.bone]: lag[:, cloth.vertices[cloth.share > 0.95]].mean(1) for cloth in hanging(mesh)}
+    found: dict[str, NDArray[np.float64]] = {}
+    for cloth in hanging(mesh):
+        name = {"pelvis": "hem", "chest": "hair"}[cloth.bone]
+        free = cloth.vertices[cloth.share > 0.9 * cloth.share.max()]
+        found[name] = np.maximum(found.get(name, 0.0), lag[:, free].mean(1))  # of two hems the one that swings more
+    return found
 
 
 def performed(
@@ -155,13 +159,13 @@ def performed(
 
 
 def draw_sticks(
-    axes: Axes, joints: Tensor, limbs: Sequence[tuple[int, int]], *, colour: str = "#0072B2", **options
+    axes: Axes, joints: Tensor, limbs: Sequence[tuple[int, int]], *, colour: str = "#0072B2", width: float = 1.2
 ) -> None:
-    """Draw a skeleton (J, 2) of (row, column) as sticks, limbs without a missing joint; +y down is the caller's."""
+    """Draw a skeleton (J, 2) of (row, column) as sticks; limbs with a missing joint are left out."""
     there = (joints >= 0).all(-1)
     places = joints.flip(-1).numpy()
     sticks = [(places[a], places[b]) for a, b in limbs if there[a] and there[b]]
-    axes.add_collection(LineCollection(sticks, colors=colour, **{"linewidths": 1.2, "capstyle": "round"} | options))
+    axes.add_collection(LineCollection(sticks, colors=colour, linewidths=width, capstyle="round"))
 
 
 def detector_errors(dataset: H36MSet, index: int, level: str) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
@@ -228,4 +232,4 @@ def turn_row(pictures: Mapping[str, Tensor], code: Tensor, *, height: float = 1.
 
 def draw_landmarks(axes: Axes, landmarks: Tensor) -> None:
     """Draw the 68 landmarks (68, 2) of a face as small dots over its picture."""
-    axes.plot(landmarks[:, 1], landmarks[:, 0], "o", color="#009E73", markersize=1.6)
+    axes.plot(landmarks[:, 1], landmarks[:, 0], "o", color="#009E73", markersize=1.0)
