@@ -75,3 +75,9 @@ class TestMaxCosineSimilarity:
             max_cosine_similarity(torch.zeros(1, 3, 2, 2), torch.zeros(1, 4, 2, 2))
         with pytest.raises(ValueError, match="at least one position"):
             max_cosine_similarity(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 0, 2))
+
+    def test_autocast_does_not_round_the_products(self):
+        a, b = _features(1, 2, 9, 4, 3).float(), _features(2, 2, 9, 3, 5).float()
+        exact = max_cosine_similarity(a, b)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(max_cosine_similarity(a, b), exact)

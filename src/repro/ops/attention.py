@@ -6,22 +6,32 @@
 2. The weighted sum over k x k bilinear reads is a weighted sum over (k + 1) x (k + 1) pixels, with weights that all
    channels share.
 
-Values and gradients equal those of ``extract_patches`` to round-off, at integer positions and far outside included.
+Values and gradients equal those of the reference, which is written on ``extract_patches``, to round-off, at integer
+positions and far outside included. The fast path has first derivatives only; the reference has them all.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from repro.checks import require_shape
-from repro.ops.sampling import at_least_float32, axis_window, check_source_and_flow, sample_positions, sum_window
-from repro.ops.warp import bilinear_warp
+from repro.checks import require_choice, require_shape
+from repro.ops import attention_fused
+from repro.ops.patches import extract_patches
+from repro.ops.sampling import check_source_and_flow
 
-SLOPE = 0.1  # of the kernel net's LeakyReLU: the authors' everywhere
+IMPLEMENTATIONS = ("auto", "reference", "fused")
 
 
 def attention_coefficients(
-    source: Tensor, target: Tensor, flow: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor
+    source: Tensor,
+    target: Tensor,
+    flow: Tensor,
+    weight1: Tensor,
+    bias1: Tensor,
+    weight2: Tensor,
+    bias2: Tensor,
+    *,
+    impl: str = "auto",
 ) -> Tensor:
     r"""Return the k x k attention coefficients of every position, k_l of Eq. 8.
 
@@ -39,13 +49,15 @@ def attention_coefficients(
         bias1: (M).
         weight2: second layer, (k*k, M, 1, 1).
         bias2: (k*k).
+        impl: "fused" never stores a patch; "reference" is Eq. 8 on patches; "auto" is "fused".
 
     Returns:
-        (B, k*k, H, W), they sum to 1. NaN in the flow gives NaN at that position only.
+        (B, k*k, H, W), at least float32, they sum to 1. NaN in the flow gives NaN at that position only.
 
     Raises:
-        TypeError, ValueError: shapes that do not fit, or an even k.
+        TypeError, ValueError: shapes or dtypes that do not fit, an even k, an unknown ``impl``.
     """
+    require_choice("impl", impl, IMPLEMENTATIONS)
     sizes = check_source_and_flow(source, flow)
     require_shape("target", target, "B C H W", sizes=sizes, hint="target features live on the grid of the flow")
     sizes = require_shape("weight1", weight1, "M D k k", sizes=sizes)
@@ -55,17 +67,17 @@ def attention_coefficients(
     require_shape("weight2", weight2, f"{k * k} M 1 1", sizes=sizes)
     require_shape("bias2", bias2, f"{k * k}")
 
-    reach = k // 2
-    target_half, source_half = weight1.split(channels, dim=1)
-    # Target half: the flow is zero, so it is a convolution of the edge-extended target.
-    hidden = F.conv2d(_extend(target, reach), target_half, bias1)
-    # Source half (identity 1): convolve, with a margin of `reach` on every side of the result, then read once.
-    convolved = F.conv2d(_extend(source, 2 * reach), source_half)
-    hidden = hidden + bilinear_warp(convolved, at_least_float32(flow) + reach)
-    return F.conv2d(F.leaky_relu(hidden, SLOPE), weight2, bias2).softmax(dim=1)
+    source, target, *weights = _as_autocast_wants(source, target, weight1, bias1, weight2, bias2)
+    for name, tensor in zip(("target", "weight1", "bias1", "weight2", "bias2"), (target, *weights)):
+        if tensor.dtype != source.dtype:
+            raise TypeError(f"expected {name} of the source's {source.dtype}, got {tensor.dtype}: convert one of them")
+    with torch.autocast(source.device.type, enabled=False):
+        if impl == "reference":
+            return _coefficients_reference(source, target, flow, *weights)
+        return attention_fused.attention_coefficients(source, target, flow, *weights)[0]
 
 
-def attend(source: Tensor, flow: Tensor, coefficients: Tensor, mean: bool = True) -> Tensor:
+def attend(source: Tensor, flow: Tensor, coefficients: Tensor, mean: bool = True, *, impl: str = "auto") -> Tensor:
     r"""Return the source patch that the flow points at, pooled with its coefficients, f_attn of Eq. 9.
 
     .. math:: f_{attn}^l = \frac{1}{k^2} \sum_{t} k_l[t]\, f_s(l + w^l + t)
@@ -78,29 +90,26 @@ def attend(source: Tensor, flow: Tensor, coefficients: Tensor, mean: bool = True
         flow: offsets w, (B, 2, H, W), (x, y), pixels of the source, target -> source.
         coefficients: k_l, (B, k*k, H, W), row-major, k odd.
         mean: divide by k^2.
+        impl: "fused" never stores a patch; "reference" is Eq. 9 on patches; "auto" is "fused".
 
     Returns:
         (B, C, H, W), dtype of ``source``. NaN in the flow gives NaN at that position only.
 
     Raises:
-        TypeError, ValueError: shapes that do not fit, or a number of coefficients that is no odd square.
+        TypeError, ValueError: shapes that do not fit, a number of coefficients that is no odd square, an unknown
+            ``impl``.
     """
+    require_choice("impl", impl, IMPLEMENTATIONS)
     sizes = check_source_and_flow(source, flow)
     sizes = require_shape("coefficients", coefficients, "B N H W", sizes=sizes)
     k = round(sizes["N"] ** 0.5)
     if k * k != sizes["N"]:
         raise ValueError(f"expected k*k coefficients per position, got {sizes['N']}, which is no square")
-    reach = _odd(k) // 2
-    x, y = sample_positions(flow)
-    columns, alpha = axis_window(x, sizes["T"], before=reach, after=reach + 1)
-    rows, beta = axis_window(y, sizes["S"], before=reach, after=reach + 1)
-    # Identity 2: spread each coefficient bilinearly over the pixels that its sample touches.
-    weights = coefficients.permute(0, 2, 3, 1).unflatten(3, (k, k)).to(torch.promote_types(x.dtype, coefficients.dtype))
-    weights = torch.lerp(F.pad(weights, (0, 1)), F.pad(weights, (1, 0)), alpha[..., None, None].to(weights.dtype))
-    weights = torch.lerp(
-        F.pad(weights, (0, 0, 0, 1)), F.pad(weights, (0, 0, 1, 0)), beta[..., None, None].to(weights.dtype)
-    )
-    return sum_window(source, rows, columns, weights / k**2 if mean else weights)
+    _odd(k)
+    if impl == "reference":
+        return _attend_reference(source, flow, coefficients, k, mean)
+    with torch.autocast(source.device.type, enabled=False):
+        return attention_fused.attend(source, flow, coefficients, mean)
 
 
 def local_attention(
@@ -113,6 +122,7 @@ def local_attention(
     bias2: Tensor,
     *,
     mean: bool = True,
+    impl: str = "auto",
 ) -> Tensor:
     """Return the local attention of the target to the source, f_attn (Eq. 8 and 9): coefficients, then pooling.
 
@@ -125,23 +135,41 @@ def local_attention(
         weight2: kernel net, second layer, (k*k, M, 1, 1).
         bias2: (k*k).
         mean: divide by k^2, as the paper's average pooling (see ``attend``).
+        impl: "fused" never stores a patch; "reference" is Eq. 8-9 on patches; "auto" is "fused".
 
     Returns:
         (B, C, H, W), dtype of ``source``.
 
     Raises:
-        TypeError, ValueError: shapes that do not fit, or an even k.
+        TypeError, ValueError: shapes or dtypes that do not fit, an even k, an unknown ``impl``.
     """
-    coefficients = attention_coefficients(source, target, flow, weight1, bias1, weight2, bias2)
-    return attend(source, flow, coefficients, mean)
+    coefficients = attention_coefficients(source, target, flow, weight1, bias1, weight2, bias2, impl=impl)
+    return attend(source, flow, coefficients, mean, impl=impl)
 
 
-def _extend(features: Tensor, margin: int) -> Tensor:
-    """Return the map with its edge pixels repeated ``margin`` times on every side.
+def _coefficients_reference(
+    source: Tensor, target: Tensor, flow: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor
+) -> Tensor:
+    """Return Eq. 8 as the paper writes it: both patches side by side, and the kernel net on each pair."""
+    k = weight1.shape[-1]
+    patches = torch.cat([extract_patches(target, torch.zeros_like(flow), k), extract_patches(source, flow, k)], dim=1)
+    hidden = F.leaky_relu(F.conv2d(patches, weight1, bias1, stride=k), attention_fused.SLOPE)
+    return F.conv2d(hidden, weight2, bias2).softmax(dim=1)
 
-    Channels last: the convolution's result is then read pixel by pixel without a copy (a tenth of the time on CPU).
-    """
-    return F.pad(features, (margin,) * 4, mode="replicate").contiguous(memory_format=torch.channels_last)
+
+def _attend_reference(source: Tensor, flow: Tensor, coefficients: Tensor, k: int, mean: bool) -> Tensor:
+    """Return Eq. 9 as the paper writes it: every cell of k x k pixels weighted and averaged."""
+    pooled = F.avg_pool2d(F.pixel_shuffle(coefficients, k) * extract_patches(source, flow, k), k)
+    return (pooled if mean else pooled * k**2).to(source.dtype)
+
+
+def _as_autocast_wants(*tensors: Tensor) -> list[Tensor]:
+    """Return the tensors in autocast's dtype where it is on: the whole operation has one dtype, its backward too."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return list(tensors)
+    dtype = torch.get_autocast_dtype(device)
+    return [x if x.dtype == torch.float64 else x.to(dtype) for x in tensors]
 
 
 def _odd(k: int) -> int:

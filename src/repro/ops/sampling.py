@@ -74,12 +74,46 @@ def sum_window(source: Tensor, rows: Tensor, columns: Tensor, weights: Tensor) -
     Returns:
         (B, C, H, W), dtype of ``source``.
     """
+    words, bags = _words_and_bags(source, rows, columns)
+    summed = F.embedding_bag(
+        bags, words, mode="sum", per_sample_weights=weights.flatten(3).flatten(0, 2).to(words.dtype)
+    )
+    return summed.view(*rows.shape[:3], source.shape[1]).permute(0, 3, 1, 2)
+
+
+def sum_window_backward(
+    gradient: Tensor, source: Tensor, rows: Tensor, columns: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of ``sum_window`` from the window itself, so that nothing else need be kept.
+
+    Args:
+        gradient: of the result, (B, C, H, W), dtype of ``source``.
+        source, rows, columns, weights: as ``sum_window`` takes them.
+
+    Returns:
+        gradients of the source (B, C, S, T) and of the weights (B, H, W, m, n), the same bits every time.
+    """
+    words, bags = _words_and_bags(source, rows, columns)
+    per_bag = gradient.permute(0, 2, 3, 1).reshape(len(bags), source.shape[1])
+    number = torch.arange(len(bags), device=bags.device, dtype=bags.dtype)
+    starts, owner = number * bags.shape[1], number.repeat_interleave(bags.shape[1])
+    flat, nothing = bags.flatten(), bags.new_empty(0)
+    of_weights = torch.ops.aten._embedding_bag_per_sample_weights_backward(per_bag, words, flat, starts, owner, 0)
+    of_words = torch.ops.aten._embedding_bag_dense_backward(
+        per_bag, flat, owner, nothing, nothing, len(words), False, 0, weights.flatten().to(words.dtype)
+    )
     batch, channels, height, width = source.shape
-    image = torch.arange(batch, device=rows.device).view(-1, 1, 1, 1)
-    pixels = ((image * height + rows) * width)[..., :, None] + columns[..., None, :]
-    # One "word" per pixel, one "bag" per window: the embedding bag is a gather with weights, and knows its gradients.
+    return of_words.view(batch, height, width, channels).permute(0, 3, 1, 2), of_weights.view(weights.shape)
+
+
+def _words_and_bags(source: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Return one "word" per pixel, (B S T, C), and one "bag" of pixel numbers per window, (B H W, m n).
+
+    The embedding bag is a gather with weights, and knows its gradients.
+    """
+    batch, channels, height, width = source.shape
     words = source.permute(0, 2, 3, 1).reshape(-1, channels)
-    bags, weights = (x.flatten(3).flatten(0, 2) for x in (pixels, weights))
-    bags = bags.int() if len(words) < 2**31 else bags  # the backward pass keeps them: half the memory
-    summed = F.embedding_bag(bags, words, mode="sum", per_sample_weights=weights.to(source.dtype))
-    return summed.view(batch, *rows.shape[1:3], channels).permute(0, 3, 1, 2)
+    number = torch.int32 if len(words) < 2**31 else torch.int64  # a backward pass keeps them: half the memory
+    image = torch.arange(batch, device=rows.device, dtype=number).view(-1, 1, 1, 1)
+    pixels = ((image * height + rows.to(number)) * width)[..., :, None] + columns.to(number)[..., None, :]
+    return words, pixels.flatten(3).flatten(0, 2)

@@ -33,10 +33,11 @@ def max_cosine_similarity(a: Tensor, b: Tensor) -> Tensor:
     positions = sizes["S"] * sizes["T"]
     if positions == 0:
         raise ValueError(f"expected b with at least one position, got {tuple(b.shape)}")
-    unit_a = _unit_rows(a)
-    unit_b = _unit_rows(b).transpose(1, 2)
     block = max(1, BLOCK_ELEMENTS // (max(sizes["B"], 1) * positions))
-    best = [(rows @ unit_b).max(dim=2).values for rows in unit_a.split(block, dim=1)]
+    with torch.autocast(a.device.type, enabled=False):  # it would round the products to half precision
+        unit_a = _unit_rows(a)
+        unit_b = _unit_rows(b).transpose(1, 2)
+        best = [(rows @ unit_b).max(dim=2).values for rows in unit_a.split(block, dim=1)]
     return torch.cat(best, dim=1).view(sizes["B"], sizes["H"], sizes["W"])
 
 
