@@ -13,7 +13,7 @@ from repro.data.studio.identity import Identity
 from repro.data.studio.mesh import pose_vertices
 from repro.data.studio.motion import Motion
 from repro.data.studio.pose import articulate, grounded, intersects
-from repro.data.studio.skeleton import BONE, BONES, Pose
+from repro.data.studio.skeleton import BONE, BONES, Pose, rotation_matrices
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,33 @@ class TestTPose:
         metres.write_text("\n".join(lines).replace("0 39 0 ", "0 0.9906 0 "))
         ours, theirs = (joints(mesh, retarget(read_bvh(file), mesh)) for file in (path, metres))
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+    @pytest.mark.parametrize("tip", ["0 -5 0", "0.05 -5 -0.1"])
+    def test_a_foot_that_points_down_at_rest_is_stretched_with_its_instep_in_front(self, mesh, tip, tmp_path):
+        path = t_pose_file(tmp_path / "t.bvh", [{}])
+        path.write_text(path.read_text().replace("OFFSET 0 -2 8", f"OFFSET {tip}"))
+        motion = retarget(read_bvh(path), mesh, facing=None)
+        skeleton, world = mesh.skeleton, np.eye(3)
+        for bone in ("pelvis", "right_thigh", "right_shin", "right_foot"):
+            world = world @ rotation_matrices(motion.poses[0].rotations[BONE[bone]])
+        toe = skeleton.points["right_toe"][1] - skeleton.joints[BONE["right_foot"]]
+        toe, expected = (v / np.linalg.norm(v) for v in (toe, np.array(tip.split(), float)))
+        np.testing.assert_allclose(world @ toe, expected, atol=1e-6)
+        np.testing.assert_allclose(
+            (world @ [1, 0, 0])[0], 1, atol=0.01
+        )  # not rolled about itself, nor its back in front
+
+    def test_a_forearm_bent_forward_at_rest_is_no_twist(self, mesh, tmp_path):
+        """The bone points to the very side to which the elbow bends."""
+        path = t_pose_file(tmp_path / "t.bvh", [{}])
+        for old, new in (("10 0 0", "0 0 10"), ("7 0 0", "0 0 7")):
+            path.write_text(
+                path.read_text().replace(f"OFFSET {old}", f"OFFSET {new}").replace(f"OFFSET -{old}", f"OFFSET {new}")
+            )
+        pose = retarget(read_bvh(path), mesh).poses[0]
+        arms = {f"{side}_{name}": 90.0 for side in ("right", "left") for name in ("shoulder_abduct", "elbow")}
+        for bone in ("right_forearm", "left_forearm", "right_hand"):
+            np.testing.assert_allclose(pose.rotations[BONE[bone]], articulate(arms).rotations[BONE[bone]], atol=1e-6)
 
     def test_missing_bones_are_named(self, mesh, tmp_path):
         text = t_pose_file(tmp_path / "t.bvh", [{}]).read_text().replace("LeftLeg", "LeftThing")

@@ -28,7 +28,9 @@ LIMBS = {
     "arm": (("upper_arm", "forearm", "hand"), np.array([0.0, 0.0, 1.0])),
     "leg": (("thigh", "shin", "foot"), np.array([0.0, 0.0, -1.0])),
 }
-# A limb that on average bends less than this (sine) does not show to which side it does.
+FORWARD, UP = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
+# A limb that on average bends less than this (sine) does not show to which side it does, nor does a bone that points
+# there itself.
 STRAIGHT = 0.1
 
 
@@ -113,14 +115,17 @@ def _limb(
     along = theirs[upper] / np.linalg.norm(theirs[upper])
     seen = seen - (seen @ along) * along
     shown = seen if np.linalg.norm(seen) > STRAIGHT else bend
-    sides = {upper: shown, lower: shown, end: shown if limb == "arm" else np.array([0.0, 1.0, 0.0])}
+    sides = {upper: shown, lower: shown, end: shown if limb == "arm" else UP}
     rotations: dict[str, Array] = {}
     for bone, joint in ((upper, a), (lower, b), (end, c)):
         if np.linalg.norm(theirs[bone]) < 1e-9:  # a file that ends at wrist or ankle: hand and foot follow stiffly
             rotations[bone] = rotations[lower]
             continue
         side_of_ours = bend if sides[bone] is shown else sides[bone]
-        calibration = _frame(theirs[bone], sides[bone]) @ _frame(ours[bone], side_of_ours).T
+        # What shows the side of a bone that points there itself: turned down, a foot has its instep in front; turned
+        # to where the limb bends, the lower bone has there what pointed back along the upper one.
+        others = (FORWARD,) if sides[bone] is UP else (-along, UP)
+        calibration = _frame(theirs[bone], sides[bone], *others) @ _frame(ours[bone], side_of_ours).T
         rotations[bone] = np.einsum("tij,jk->tik", turns[:, joint], calibration)
     if limb == "arm":
         # The fore-arm takes half of the hand's turn about it, as skin does.
@@ -128,10 +133,11 @@ def _limb(
     return rotations
 
 
-def _frame(direction: Array, side: Array) -> Array:
-    """A right-handed frame (columns): along ``direction``, then towards ``side``."""
+def _frame(direction: Array, *sides: Array) -> Array:
+    """A right-handed frame (columns): along ``direction``, then towards the first side that is not parallel to it."""
     first = direction / np.linalg.norm(direction)
-    second = side - (side @ first) * first
+    seconds = [side / np.linalg.norm(side) - (side @ first) / np.linalg.norm(side) * first for side in sides]
+    second = next((one for one in seconds if np.linalg.norm(one) > STRAIGHT), seconds[-1])
     second = second / np.linalg.norm(second)
     return np.stack([first, second, np.cross(first, second)], 1)
 
