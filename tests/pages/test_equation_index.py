@@ -13,10 +13,10 @@ IMPLEMENTED = [e for e in EQUATIONS if e.code]
 each = pytest.mark.parametrize("equation", IMPLEMENTED, ids=lambda e: f"Eq{e.number}")
 
 
-def test_all_26_equations_are_listed_and_1_to_15_have_code_and_page():
+def test_all_26_equations_are_listed_all_but_22_have_code_and_1_to_15_a_page():
     assert [e.number for e in EQUATIONS] == list(range(1, 27))
-    assert [e.number for e in IMPLEMENTED] == list(range(1, 16))
-    assert all(e.page for e in IMPLEMENTED)
+    assert [e.number for e in IMPLEMENTED] == [n for n in range(1, 27) if n != 22]
+    assert [e.number for e in IMPLEMENTED if e.page] == list(range(1, 16))
 
 
 @each
@@ -59,7 +59,7 @@ def test_each_equation_is_tested_by_name(equation):
 @each
 def test_page_exists_and_labels_the_equation(equation):
     page = paths.root() / "notebooks" / f"{equation.page}.ipynb"
-    if not page.exists():
+    if not equation.page or not page.exists():
         pytest.skip(f"{page.name} is not written yet")
     assert f"(eq-{equation.number})" in page.read_text(encoding="utf-8"), "label it: $$ ... $$ (eq-N)"
 

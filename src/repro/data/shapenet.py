@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import h5py
 import numpy as np
 import torch
 from PIL import Image
@@ -27,6 +26,9 @@ from repro.data.pair import Pair
 from repro.data.problems import DataError, Problem, Report
 from repro.data.progress import progress_bar
 from repro.data.view_code import AZIMUTHS, ELEVATIONS, VIEWS, view_code, view_number
+
+if TYPE_CHECKING:  # imported where a file is opened: machines that only train do without it
+    import h5py
 
 CATEGORIES = ("car", "chair")
 REMEDY = "Get the files again, or take what is damaged out of the lists."
@@ -135,7 +137,9 @@ class ShapeNetPairs:
         return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255, view_code(pose)
 
     @cached_property
-    def _data(self) -> h5py.File:
+    def _data(self) -> "h5py.File":
+        import h5py
+
         return h5py.File(self.file, "r")
 
     def __getstate__(self) -> dict:
@@ -151,7 +155,7 @@ class DamagedView(ValueError):
         self.kind = kind
 
 
-def read_view(data: h5py.File, name: str) -> tuple[np.ndarray, int]:
+def read_view(data: "h5py.File", name: str) -> tuple[np.ndarray, int]:
     """Return the picture (H, W, 3) uint8 of an entry and the number of its view (``view_code``).
 
     The view follows from the stored pose as in the authors' code: azimuth step = pose[0] // 2, elevation step =
@@ -282,6 +286,8 @@ def export_shapenet(dataset: Views, folder: str | Path) -> Path:
         for model in models
         for view in range(VIEWS)
     ]
+    import h5py
+
     growing = file.with_name(f".{file.name}.part")
     if file.exists():
         shutil.copyfile(file, growing)
@@ -332,7 +338,9 @@ def _list_file(file: Path, kind: str, split: str) -> Path:
     return file.with_name(f"{kind}_{_category(file)}_{split}.txt")
 
 
-def _open(file: Path) -> h5py.File:
+def _open(file: Path) -> "h5py.File":
+    import h5py
+
     try:
         return h5py.File(file, "r")
     except OSError as error:
@@ -379,7 +387,7 @@ def _ring(name: str) -> list[str]:
     return [f"{model}_{2 * step}_{elevation}" for step in range(AZIMUTHS)]
 
 
-def _damaged(data: h5py.File, names: list[str], file: Path) -> list[Problem]:
+def _damaged(data: "h5py.File", names: list[str], file: Path) -> list[Problem]:
     problems = []
     with progress_bar(f"looking at {file.name}", len(names), "image") as bar:
         for name in names:

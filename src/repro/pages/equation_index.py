@@ -83,7 +83,7 @@ EQUATIONS = (
     Equation(
         10, "mask blend",
         r"\mathbf{f}_{out} = (\mathbf{1} - \mathbf{m}) * \mathbf{f}_t + \mathbf{m} * \mathbf{f}_{attn}",
-        ("repro.models:GFLA",), ATTENTION,
+        ("repro.models.renderer:blend", "repro.models:GFLA"), ATTENTION,
     ),
     Equation(
         11, "reconstruction", r"\mathcal{L}_{\ell_1} = \|\mathbf{x}_t - \hat{\mathbf{x}}_t\|_1",
@@ -113,26 +113,34 @@ EQUATIONS = (
     Equation(
         16, "motion extraction loss",
         r"\mathcal{L}_{mpjpe} = \left\| \hat{\mathbf{J}}_t^{[1,K]} - \mathbf{J}_{gt}^{[1,K]} \right\|_1",
+        ("repro.losses:mpjpe",),
     ),
     Equation(
         17, "flow from the source frame",
         r"\mathbf{w}_s^k, \mathbf{m}_s^k = F_s(\mathbf{x}_s, \mathbf{p}_s, \hat{\mathbf{p}}_t^k)",
+        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"),
     ),
     Equation(
         18, "flow from the previous frame",
         r"\mathbf{w}_p^k, \mathbf{m}_p^k"
         r" = F_p(\hat{\mathbf{x}}_t^{k-1}, \hat{\mathbf{p}}_t^{k-1}, \hat{\mathbf{p}}_t^k)",
+        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"),
     ),
     Equation(
         19, "generated frame",
         r"\hat{\mathbf{x}}_t^k = G(\mathbf{x}_s, \mathbf{p}_s, \mathbf{w}_s^k, \mathbf{m}_s^k,"
         r" \hat{\mathbf{x}}_t^{k-1}, \hat{\mathbf{p}}_t^{k-1}, \mathbf{w}_p^k, \mathbf{m}_p^k, \hat{\mathbf{p}}_t^k)",
+        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"),
     ),
-    Equation(20, "sum of the branches", r"\mathbf{f}_{out}^k = \mathbf{f}_{out\_s}^k + \mathbf{f}_{out\_p}^k"),
+    Equation(
+        20, "sum of the branches", r"\mathbf{f}_{out}^k = \mathbf{f}_{out\_s}^k + \mathbf{f}_{out\_p}^k",
+        ("repro.models.sequential:TwoBranchAttention",),
+    ),
     Equation(
         21, "temporal adversarial loss",
         r"\mathcal{L}_{adv\_v} = \mathbb{E}[\log(1 - D_v(\hat{\mathbf{x}}_t^{[1, K]}))]"
         r" + \mathbb{E}[\log D_v(\mathbf{x}_t^{[1, K]})]",
+        ("repro.models:TemporalDiscriminator",),
     ),
     Equation(
         22, "animation loss",
@@ -141,14 +149,22 @@ EQUATIONS = (
     Equation(
         23, "adaptive layer norm",
         r"ADALN(\mathbf{f}) = \gamma \left( \frac{\mathbf{f} - \mu(\mathbf{f})}{\sigma(\mathbf{f})} \right) + \beta",
+        ("repro.models.adaptive_normalisation:AdaptiveLayerNorm",),
     ),
-    Equation(24, "its mean", r"\mu_b(\mathbf{f}) = \frac{1}{CL} \sum_{c=1}^C \sum_{l=1}^L \mathbf{f}_{bcl}"),
+    Equation(
+        24, "its mean", r"\mu_b(\mathbf{f}) = \frac{1}{CL} \sum_{c=1}^C \sum_{l=1}^L \mathbf{f}_{bcl}",
+        ("repro.models.adaptive_normalisation:layer_norm",),
+    ),
     Equation(
         25, "its deviation",
         r"\sigma_b(\mathbf{f})"
         r" = \sqrt{\frac{1}{CL} \sum_{c=1}^C \sum_{l=1}^L (\mathbf{f}_{bcl} - \mu_b(\mathbf{f}))^2}",
+        ("repro.models.adaptive_normalisation:layer_norm",),
     ),
-    Equation(26, "its affine parameters", r"\beta, \gamma = E(\mathbf{J}_t^{[1, K]})"),
+    Equation(
+        26, "its affine parameters", r"\beta, \gamma = E(\mathbf{J}_t^{[1, K]})",
+        ("repro.models.motion_extraction:StatisticExtractor", "repro.models.adaptive_normalisation:AdaptiveLayerNorm"),
+    ),
 )  # fmt: skip
 
 
