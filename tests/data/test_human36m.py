@@ -115,6 +115,16 @@ class TestRoundTrip:
         change(root / NOISY_FILE, lambda own: own["S1"]["Walking"][0].__setitem__((0, 0, 0), 1.0))
         assert Human36M("train", root).hash != train.hash
 
+    def test_a_second_split_does_not_replace_the_first(self, root):
+        before = (root / NOISY_FILE).read_bytes()
+        with pytest.raises(FileExistsError, match=r"gt\.npz exists: export both splits at once"):
+            export_human36m([sequence("S11", "Walking", 0)], root)
+        (root / CLEAN_FILE).unlink()
+        with pytest.raises(FileExistsError, match=r"coco\.npz exists"):
+            export_human36m([sequence("S11", "Walking", 0)], root)
+        assert (root / NOISY_FILE).read_bytes() == before
+        assert sorted(path.name for path in root.iterdir()) == [NOISY_FILE]
+
     def test_refusals_of_the_writer(self, tmp_path):
         with pytest.raises(ValueError, match="unknown subject 'A'"):
             export_human36m([sequence("A", "Walking", 0)], tmp_path)

@@ -31,7 +31,7 @@ def export(datasets: Sequence[Any], folder: str | Path, format: str = "jpg") -> 
 
     Args:
         datasets: the splits, for example ``[load("iper", "train"), load("iper", "test")]``.
-        folder: where; existing splits are not replaced.
+        folder: where; existing splits are not replaced. Those of "h36m" share their files: pass both at once.
         format: "jpg" or "png", of DeepFashion and Market-1501; the other layouts have their own.
 
     Raises:

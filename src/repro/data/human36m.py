@@ -157,16 +157,21 @@ def export_human36m(sequences: Iterable[MotionSequence], folder: str | Path) -> 
     """Write sequences as VideoPose3D's two npz files and return their folder.
 
     ``load("human36m", split, root=folder)`` reads them back, joints rounded to float32. Both splits share the files:
-    pass the sequences of both. Convention of the files: (x, y); the third channel of the detections is 1 for a joint
-    that was found, 0 for a missing one, whose place is (-1, -1).
+    pass the sequences of both at once. Convention of the files: (x, y); the third channel of the detections is 1 for a
+    joint that was found, 0 for a missing one, whose place is (-1, -1).
 
     Args:
         sequences: with subjects ``S1`` to ``S11``; the cameras of an action in order.
-        folder: made if need be; existing files are replaced.
+        folder: made if need be.
 
     Raises:
+        FileExistsError: one of the files is there already, maybe with the other split.
         ValueError: no sequences, an unknown subject, a camera out of order.
     """
+    folder = Path(folder)
+    for path in (folder / CLEAN_FILE, folder / NOISY_FILE):
+        if path.exists():
+            raise FileExistsError(f"{path} exists: export both splits at once into a new folder, or remove it")
     clean: Positions = {}
     noisy: Positions = {}
     for sequence in sequences:
@@ -182,7 +187,6 @@ def export_human36m(sequences: Iterable[MotionSequence], folder: str | Path) -> 
         noisy.setdefault(sequence.subject, {}).setdefault(sequence.action, []).append(found.float().numpy())
     if not clean:
         raise ValueError("expected at least one sequence to write, got none")
-    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, positions in ((CLEAN_FILE, clean), (NOISY_FILE, noisy)):
         metadata = {"layout_name": _LAYOUTS[name], "num_joints": 17, "keypoints_symmetry": list(_SYMMETRY[name])}
