@@ -133,6 +133,9 @@ def test_convention_of_the_files(tmp_path):
         (json.dumps({"people": [{"pose_keypoints_2d": [1.0] * 51}]}), "expected 18 joints as 54 values"),
         (json.dumps({"people": [{"pose_keypoints_2d": [1.0] * 53 + ["a"]}]}), "no finite numbers"),
         (json.dumps({"people": [{"pose_keypoints_2d": [1.0] * 53 + [float("nan")]}]}), "no finite numbers"),
+        (json.dumps({"people": [{"pose_keypoints_2d": [1.0] * 53 + [True]}]}), "no finite numbers"),
+        (json.dumps({"people": [{"pose_keypoints_2d": [1.0] * 53 + [10**400]}]}), "no finite numbers"),
+        ("[" * 100_000, "damaged JSON"),
     ],
 )
 def test_damaged_skeletons_are_refused(tmp_path, content, words):
@@ -243,6 +246,25 @@ def test_missing_folders_are_named(tmp_path):
         export_clips(Videos("train"), root, "fashionvideo")
     with pytest.raises(ValueError, match="takes no annotation_size"):
         load("fashionvideo", "train", root=root, annotation_size=(256, 256))
+
+
+def test_what_an_interrupted_export_left_does_not_become_part_of_the_set(tmp_path):
+    class Interrupted(Videos):
+        def __getitem__(self, index):
+            if index:
+                raise KeyboardInterrupt
+            clip = super().__getitem__(index)
+            clip.identity = 7
+            return clip
+
+    with pytest.raises(KeyboardInterrupt):
+        export_clips(Interrupted("train"), tmp_path, "iper_real")
+    assert [path.name for path in tmp_path.iterdir()] == [".train_256.part"]
+    export_clips(Videos("train"), tmp_path, "fashionvideo")
+    assert [path.name for path in tmp_path.iterdir()] == ["train_256"]
+    names = sorted(path.name for path in (tmp_path / "train_256" / "train_A").iterdir())
+    assert names == ["studio_000000", "studio_000001"]
+    assert not (tmp_path / "train_256" / "train_C").exists()  # masks are iPER's
 
 
 def test_the_hash_follows_the_files(tmp_path):

@@ -78,7 +78,7 @@ def read_skeleton(path: Path, kind: str) -> Array:
     """
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedSkeleton(f"damaged JSON ({error})") from error
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
@@ -91,11 +91,19 @@ def read_skeleton(path: Path, kind: str) -> Array:
         raise DamagedSkeleton(
             f"expected {joints} joints as {3 * joints} values x, y, score in a {kind} file, got {found}"
         )
-    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+    if not all(_is_finite_number(value) for value in values):
         raise DamagedSkeleton("values that are no finite numbers")
     triples = np.array(values, dtype=np.float64).reshape(joints, 3)
     places = triples[list(COCO_OF_OPENPOSE) if kind == "noisy" else slice(None), 1::-1]
     return np.where((places == MISSING_ON_DISK).any(1, keepdims=True), MISSING, places)
+
+
+def _is_finite_number(value: object) -> bool:
+    """Whether a value of a JSON file is a number that a float holds; true and false are none."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def skeleton_text(joints: Array, kind: str) -> str:
