@@ -142,6 +142,8 @@ class TestBvh:
             ("Frames: 2", "Frames: 0", "impossible length"),
             ("Frames: 2", "Frames: 3", "line 20: expected 3 frames, got 2"),
             ("Frames: 2", "Frames: 1", "line 20: expected 1 and then the end"),
+            ("Frame Time: .0083333", "Frame Time: 0", "line 18: 2 frames of 0 seconds"),
+            ("Frame Time: .0083333", "Frame Time: 1e-320", "line 18: 2 frames of .*e-32[01] seconds"),
             ("Frame Time: .0083333", "Frame: 1", "line 18: expected 'Frame Time: NUMBER'"),
             ("1 2 3 90 0 0 90 90 0", "1 2 3 90 0 0 90 90", "line 20: expected 9, got 8"),
             ("1 2 3 90 0 0 90 90 0", "1 2 3 90 0 0 90 9O 0", "line 20: values in frame 2, value 8: .* got '9O'"),

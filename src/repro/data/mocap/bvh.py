@@ -1,5 +1,6 @@
 """BVH files: a hierarchy of joints with channels in any order, then one line of numbers per frame."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +111,8 @@ def _motion(reader: Reader, channels: int) -> tuple[Array, float]:
     """Return the values (T, channels) and the frames per second."""
     frames = _setting(reader, "Frames:")
     seconds = _setting(reader, "Frame Time:")
-    if frames < 1 or frames != int(frames) or seconds <= 0:
+    # Above 0 does not suffice: frames so short that their rate is infinite are refused too.
+    if frames < 1 or frames != int(frames) or seconds <= 0 or not math.isfinite(1 / seconds):
         reader.fail("impossible length", f"{frames:g} frames of {seconds:g} seconds: expected at least 1, above 0")
     values: list[list[float]] = []
     while reader.left and len(values) < frames:
