@@ -153,6 +153,20 @@ class TestTPose:
         with pytest.raises(DataError, match=r"1 x bone without a joint\n +left_shin.*\n.*LeftThing"):
             retarget(read_bvh(tmp_path / "t.bvh"), mesh)
 
+    @pytest.mark.parametrize(
+        ("bone", "end", "offset"),
+        [
+            ("right_shin", "RightFoot", "0 -17 0"), ("left_thigh", "LeftLeg", "0 -16 0"),
+            ("right_forearm", "RightHand", "-10 0 0"), ("left_upper_arm", "LeftForeArm", "11 0 0"),
+        ],
+    )  # fmt: skip
+    def test_a_bone_of_a_limb_without_length_is_named(self, mesh, bone, end, offset, tmp_path):
+        path = t_pose_file(tmp_path / "t.bvh", [{}])
+        before, joint, after = path.read_text().partition(f"JOINT {end} {{\nOFFSET {offset}\n")
+        path.write_text(before + joint.replace(offset, "0 0 0") + after)
+        with pytest.raises(DataError, match=rf"1 x bone without length\n +{bone}: .* and {end} lie at one place"):
+            retarget(read_bvh(path), mesh)
+
     def test_a_person_who_lies_at_rest_is_refused(self, mesh, tmp_path):
         path = t_pose_file(tmp_path / "t.bvh", [{}])
         path.write_text(

@@ -9,6 +9,8 @@ the capture's: the same direction, and the same side to which the limb bends. Th
 itself shows it. So rest poses may differ (arms spread, arms hanging), and lengths do not matter.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -32,6 +34,8 @@ FORWARD, UP = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
 # A limb that on average bends less than this (sine) does not show to which side it does, nor does a bone that points
 # there itself.
 STRAIGHT = 0.1
+# A bone shorter than this, in the capture's unit, points nowhere.
+NO_LENGTH = 1e-9
 
 
 def retarget(capture: Capture, mesh: Mesh, fps: float = 25.0, facing: float | None = 0.0) -> Motion:
@@ -45,11 +49,13 @@ def retarget(capture: Capture, mesh: Mesh, fps: float = 25.0, facing: float | No
             the origin; None = place and heading as they were captured.
 
     Raises:
-        DataError: joints without which nobody can be moved are missing, or the rest pose is no standing person.
+        DataError: joints without which nobody can be moved are missing, bones of the limbs have no length, or the rest
+            pose is no standing person.
     """
     skeleton = mesh.skeleton
     capture = capture.resampled(fps)
     joints = drivers(capture)
+    _require_lengths(capture, joints)
     axes = _axes(capture, joints)
     turns, places = capture.world
     turns = np.einsum("ji,tajk,kl->tail", axes, turns, axes)  # to the studio's axes: x left, y up, z forward
@@ -68,6 +74,24 @@ def retarget(capture: Capture, mesh: Mesh, fps: float = 25.0, facing: float | No
     hips = places[:, [joints["right_thigh"], joints["left_thigh"]]].mean(1) * length
     poses = cleared(mesh, planted(mesh, _poses(skeleton, world, hips), fps), fps)
     return Motion("capture", poses if facing is None else _faced(skeleton, poses, facing), fps)
+
+
+def _require_lengths(capture: Capture, joints: dict[str, int]) -> None:
+    """Refuse limbs whose bones point nowhere; only the last bone, hand or foot, may be without length."""
+    problems = []
+    for side in SIDES:
+        for names, _ in LIMBS.values():
+            for bone, end in pairwise(names):
+                first, second = (joints[f"{side}_{one}"] for one in (bone, end))
+                if np.linalg.norm(capture.rest[second] - capture.rest[first]) < NO_LENGTH:
+                    ends = f"{capture.names[first]} and {capture.names[second]} lie at one place"
+                    problems.append(Problem("bone without length", "", f"{side}_{bone}", ends))
+    if problems:
+        raise DataError(
+            "the capture's rest pose does not show where these bones point:",
+            problems,
+            "Give the joints at their ends offsets in the file.",
+        )
 
 
 def _axes(capture: Capture, joints: dict[str, int]) -> Array:
@@ -118,7 +142,7 @@ def _limb(
     sides = {upper: shown, lower: shown, end: shown if limb == "arm" else UP}
     rotations: dict[str, Array] = {}
     for bone, joint in ((upper, a), (lower, b), (end, c)):
-        if np.linalg.norm(theirs[bone]) < 1e-9:  # a file that ends at wrist or ankle: hand and foot follow stiffly
+        if np.linalg.norm(theirs[bone]) < NO_LENGTH:  # a file that ends at wrist or ankle: hand and foot follow stiffly
             rotations[bone] = rotations[lower]
             continue
         side_of_ours = bend if sides[bone] is shown else sides[bone]
