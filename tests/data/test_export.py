@@ -104,6 +104,15 @@ def test_an_export_is_not_overwritten(studio, exported):
         export_deepfashion(studio["train"], exported, format="gif")
 
 
+def test_what_an_interrupted_export_left_does_not_become_part_of_the_set(studio, tmp_path):
+    (tmp_path / ".test.part").mkdir()
+    (tmp_path / ".test.part" / "stale.png").touch()
+    export_deepfashion(studio["test"], tmp_path, format="png")
+    assert sorted(path.name for path in (tmp_path / "test").iterdir()) == sorted(
+        image_names(studio["test"].identity, "png")
+    )
+
+
 def test_a_damaged_export_is_named(studio, tmp_path):
     export_deepfashion(studio["test"], tmp_path, format="png")
     victim = tmp_path / "test" / image_names(studio["test"].identity, "png")[5]

@@ -196,3 +196,13 @@ class TestWrongFolders:
         with pytest.raises(ValueError, match="clip 0 has no landmarks"):
             export_faces(Bodies("train"), root / "other")
         assert not (root / "other/train_data").exists()
+
+    def test_what_an_interrupted_export_left_does_not_become_part_of_the_set(self, tmp_path):
+        for part in (".train_data.part", ".train_keypoints.part"):
+            (tmp_path / part / "studio_000099").mkdir(parents=True)
+            (tmp_path / part / "studio_000099" / "00000.txt").touch()
+        export_faces(Videos("train"), tmp_path)
+        for made in ("train_data", "train_keypoints"):
+            names = sorted(path.name for path in (tmp_path / made).iterdir())
+            assert names == ["studio_000000", "studio_000001"]
+        assert not list(tmp_path.glob(".*"))

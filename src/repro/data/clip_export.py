@@ -11,6 +11,7 @@ from repro.checks import require_choice
 from repro.data.clip import Clip
 from repro.data.clip_layouts import CLIP_LAYOUTS, FOLDERS, Listed, skeleton_text, write_test_list
 from repro.data.images import write_image
+from repro.data.parts import new_part
 from repro.data.progress import progress_bar
 
 
@@ -45,8 +46,7 @@ def export_clips(dataset: Clips, folder: str | Path, layout: str) -> Path:
     target = folder / f"{dataset.split}_256"
     if target.exists():
         raise FileExistsError(f"{target} exists: export into a new folder or remove it")
-    # Under a temporary name: an interrupted export is not taken for a whole one.
-    growing = folder / f".{target.name}.part"
+    growing = new_part(target)
     with progress_bar(f"writing {dataset.split}", len(dataset), "video") as bar:
         for index in range(len(dataset)):
             clip = dataset[index]

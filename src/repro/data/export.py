@@ -13,6 +13,7 @@ from repro.data.annotations import HEADER
 from repro.data.images import write_image
 from repro.data.joints import MISSING, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS
+from repro.data.parts import new_part
 from repro.data.progress import progress_bar
 from repro.data.studio.procedural_set import FIRST_NUMBER
 
@@ -87,9 +88,7 @@ def _export(dataset: Views, folder: Path, layout_name: str, names: list[str], li
     joints = torch.minimum(joints.round(), torch.tensor(frame) - 1.0).clamp(min=0)
     joints = joints.masked_fill(is_missing(dataset.joints)[..., None], MISSING).long()
 
-    # Images under a temporary name, lists after them: an interrupted export is not taken for a whole one.
-    growing = folder / f".{split}.part"
-    growing.mkdir(parents=True, exist_ok=True)
+    growing = new_part(target)
     with progress_bar(f"writing {split}", len(names), "image") as bar:
         for name, image in zip(names, dataset.images):
             write_image(growing / name, torch.from_numpy(np.array(image)))
@@ -101,6 +100,7 @@ def _export(dataset: Views, folder: Path, layout_name: str, names: list[str], li
     _write_lines(folder / f"{spelling}-pairs-{split}.csv", ["from,to", *pairs])
     for name, lines in lists.items():
         _write_lines(folder / name, lines)
+    # Last, after the lists: without it the split does not count as there.
     os.replace(growing, target)
     return folder
 

@@ -25,6 +25,7 @@ from repro.data.face_structure import LANDMARKS
 from repro.data.images import write_image
 from repro.data.joints import SIGMA
 from repro.data.layouts import SPLITS, read_exclusions
+from repro.data.parts import new_part
 from repro.data.problems import DataError, Problem, Report
 from repro.data.progress import progress_bar
 
@@ -253,8 +254,7 @@ def export_faces(dataset: Clips, folder: str | Path) -> Path:
     for target in targets:
         if target.exists():
             raise FileExistsError(f"{target} exists: export into a new folder or remove it")
-    # Under temporary names: an interrupted export is not taken for a whole one.
-    growing = [target.with_name(f".{target.name}.part") for target in targets]
+    growing = [new_part(target) for target in targets]
     with progress_bar(f"writing {dataset.split}", len(dataset), "video") as bar:
         for index in range(len(dataset)):
             clip = dataset[index]
