@@ -1,0 +1,111 @@
+"""How the benchmarks measure: rounds that interleave the rivals, medians with spread, memory, the machine's own limits.
+
+CPU: processor time of one thread, so that other programs on the machine count little. GPU: events on the stream.
+Only ratios within one run mean something.
+"""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from repro import paths, records
+from repro.training.host import describe
+
+Work = Callable[[], object]
+
+
+def seconds(work: Work, device: torch.device) -> float:
+    """Return what one call costs: processor time on a CPU, time between two events on a GPU."""
+    if device.type != "cuda":
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    work()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1000
+
+
+def interleaved(works: Mapping[str, Work], device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
+    """Return median, quartiles and rounds of every work; each round runs all of them once, after one warm-up each."""
+    for work in works.values():
+        work()
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            times[name].append(seconds(work, device))
+    return {name: spread(values) for name, values in times.items()}
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Return the median of the seconds, the quartiles and the number of rounds."""
+    low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+    return {"median": middle, "quartiles": [low, high], "rounds": len(values)}
+
+
+def kept_bytes(function: Callable[..., Tensor], arguments: list[Tensor]) -> int:
+    """Return the bytes that the graph of ``function(*arguments)`` keeps for its backward, the arguments left out."""
+    kept: dict[int, int] = {}
+
+    def remember(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
+        function(*arguments)
+    given = {x.untyped_storage().data_ptr() for x in arguments}
+    return sum(size for storage, size in kept.items() if storage not in given)
+
+
+def peak_bytes(work: Work, device: torch.device) -> int:
+    """Return the most memory that one call of ``work`` holds at a time, beyond what was held before."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profile:
+        work()
+    changes = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    held = peak = 0
+    for change in sorted(changes, key=lambda e: e.start_ns()):
+        held += change.nbytes()
+        peak = max(peak, held)
+    return peak
+
+
+def limits(device: torch.device, dtype: torch.dtype, rounds: int) -> dict[str, float]:
+    """Return what the machine reaches at best: operations a second of a matrix product, bytes a second of a copy."""
+    side, length = (4096, 2**28) if device.type == "cuda" else (1024, 2**25)
+    matrix = torch.randn(side, side, device=device).to(dtype)
+    vector = torch.zeros(length, device=device)
+    other = torch.empty_like(vector)
+    works = {"product": lambda: matrix @ matrix, "copy": lambda: other.copy_(vector)}
+    best = {name: min(seconds(work, device) for _ in range(rounds + 2)) for name, work in works.items()}
+    return {"flops_per_s": 2 * side**3 / best["product"], "bytes_per_s": 2 * 4 * length / best["copy"]}
+
+
+def write(name: str, device: torch.device, record: dict[str, Any], folder: Path | None = None) -> Path:
+    """Write the record with its provenance to ``data/records/benchmarks/NAME.DEVICE.json`` and return the path."""
+    kind = torch.cuda.get_device_name(device).lower().replace(" ", "-") if device.type == "cuda" else device.type
+    path = (folder or paths.records() / "benchmarks") / f"{name}.{kind}.json"
+    head = {
+        "schema": 1, "benchmark": name, "device": describe(device), "threads": torch.get_num_threads(),
+        "tf32": {"convolutions": torch.backends.cudnn.allow_tf32, "products": torch.backends.cuda.matmul.allow_tf32},
+        "started": records.now(), **records.provenance(),
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records.write_whole(path, (json.dumps(head | record, indent=1) + "\n").encode())
+    return path
