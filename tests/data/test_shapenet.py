@@ -114,6 +114,16 @@ def test_a_sound_folder_has_no_problems(exported):
     assert "chair test: 2 models, 36 views, 36 pairs; 0 problems" in str(report)
 
 
+def test_one_split_alone_is_checked(folder):
+    (folder / "id_chair_train.txt").unlink()
+    report = check_shapenet(folder)
+    assert list(report.splits) == ["chair test"]
+    assert report.problems == []
+    (folder / "id_chair_test.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"no list .*id_chair_train\.txt"):
+        check_shapenet(folder)
+
+
 def kinds(error):
     return sorted({problem.kind for problem in error.value.problems})
 
