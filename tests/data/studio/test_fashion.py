@@ -146,6 +146,19 @@ def test_people_of_another_version_of_the_studio_are_said_and_left_alone(tmp_pat
     assert old.is_dir()
 
 
+def test_another_version_is_said_once_when_people_are_drawn_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_CACHE", str(tmp_path))
+    monkeypatch.setattr(FashionSet, "draw", lambda self, index: {"images": np.zeros((4, 3, 64, 64), np.uint8)})
+    (tmp_path / "studio" / "fashion-train-64x64-tiny-v0-aaaaaaaa-bbbbbbbb").mkdir(parents=True)
+    lazy = FashionSet("train", SIZE, "tiny")
+    with pytest.warns(UserWarning, match="another version of the studio made .*v0-aaaaaaaa"):
+        lazy.arrays(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lazy.arrays(1)
+        lazy.prepare(1)
+
+
 def test_train_and_test_share_no_person(dataset, held):
     assert not set(dataset.identity.tolist()) & set(held.identity.tolist())
     assert dataset.hash != held.hash

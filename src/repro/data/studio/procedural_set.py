@@ -128,7 +128,7 @@ class ProceduralSet(ABC, Generic[Item]):
         """
         missing = self._cache.missing()
         if missing:
-            self._mention_other_versions()
+            self._start()
             label = f"rendering {self.name} {self.split} {self.size[0]}x{self.size[1]}"
             with progress_bar(label, self.count, self.UNIT, done=self.count - len(missing)) as bar:
                 if workers > 1 and len(missing) > 4 * workers:
@@ -139,18 +139,23 @@ class ProceduralSet(ABC, Generic[Item]):
                         bar.update()
         self._cache.whole()
 
-    def _mention_other_versions(self) -> None:
+    def _start(self) -> None:
+        """Make the cache's folder before its first unit; what another version of the studio made is said just then."""
         folder = self._cache.folder
+        if folder.exists():
+            return
         others = sorted(path for path in folder.parent.glob(self._kind + "v*") if path != folder)
-        if others and not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        if others:
             warnings.warn(
                 f"{self.name} {self.split} is rendered again: another version of the studio made {others[0]}"
                 f"{f' and {len(others) - 1} more' if len(others) > 1 else ''}, which may be removed",
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _make(self, index: int) -> Arrays:
         """Draw on one thread: several fight over such small tensors."""
+        self._start()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
