@@ -30,7 +30,8 @@ def export_clips(dataset: Clips, folder: str | Path, layout: str) -> Path:
 
     ``folder`` gets ``{split}_256/`` with ``train_A/VIDEO/00000.png``, OpenPose files of both skeletons, and for
     "iper_real" the masks in ``train_C``. ``load(layout, split, root=folder)`` reads pictures, masks and joints back
-    exactly (at the size of the export). The real sets have 256 x 256 pixels.
+    exactly (at the size of the export), except that a coordinate of exactly 0 comes back as 1e-6: 0 means missing in
+    these files. The real sets have 256 x 256 pixels.
 
     Args:
         dataset: a set of clips with skeletons, for example ``load("iper", "train", size=64, scale="tiny")``.

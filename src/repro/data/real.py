@@ -33,7 +33,8 @@ class RealPairs:
         pairs: (N, 2) int64, source and target as indices into ``names``.
         excluded: how many pairs the exclusion list took out.
         hash: SHA-256 of the annotation and pairs files, the image names and sizes in bytes, the exclusion list, the
-            frame and the size: equal hashes mean equal examples.
+            frame and the size. Images enter by name and size in bytes, not by content: one that another of the same
+            number of bytes replaces keeps the hash.
 
     Raises:
         FileNotFoundError: the root or one of its csv files is missing.
