@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import pytest
 
 from repro.data import PROCEDURAL, REAL, load, prepare
@@ -53,6 +54,7 @@ def test_a_procedural_set_is_named_by_what_it_holds_and_opens_without_rendering(
         ({"size": 4096}, "up to 1024 pixels"),
         ({"size": (64, 64, 3)}, "whole pixels"),
         ({"size": 64.5}, "whole pixels"),
+        ({"size": True}, "whole pixels"),
         ({"root": "folder"}, "takes no root"),
         ({"exclude": "list.txt"}, "takes no exclude"),
         ({"annotation_size": (256, 256)}, "takes no annotation_size"),
@@ -91,3 +93,18 @@ def test_sizes_and_defaults(empty_cache):
     assert load("fashion", "train", 64, sigma=2.0).hash == load("fashion", "train", 64).hash
     assert load("market", "train").size == (128, 64)
     assert list(empty_cache.iterdir()) == []
+
+
+def test_numpy_s_whole_numbers_are_sizes(empty_cache):
+    dataset = load("fashion", "test", size=np.int64(64), scale="tiny")
+    assert dataset.size == (64, 64)
+    assert dataset.hash == load("fashion", "test", size=64, scale="tiny").hash
+
+
+def test_no_worker_is_refused_even_where_nothing_is_left_to_draw(empty_cache, monkeypatch):
+    units = {"images": np.zeros((4, 3, 64, 64), np.uint8)}
+    monkeypatch.setattr(PROCEDURAL["fashion"], "draw", lambda self, index: units)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="at least 1 worker, got 0"):
+            prepare("fashion", "train", 64, "tiny", workers=0)
+        prepare("fashion", "train", 64, "tiny", workers=1)

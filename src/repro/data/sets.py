@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from inspect import signature
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -156,12 +157,20 @@ def prepare(
 
     Args:
         name, split, size, scale: as for :func:`load`.
-        workers: processes that render, each on one thread.
+        workers: processes that render, each on one thread; at least 1.
+
+    Raises:
+        ValueError: unknown names, no worker.
     """
     require_choice("procedural data set", name, tuple(PROCEDURAL))
     dataset = load(name, split, size, scale)
     dataset.prepare(workers)
     return dataset
+
+
+def takers(argument: str) -> list[str]:
+    """Return the real sets whose reader takes an argument: "annotation_size" or "exclude"."""
+    return [name for name in REAL if argument in _taken(name)]
 
 
 def _taken(name: str) -> set[str]:
@@ -173,8 +182,8 @@ def _size(what: str, size: int | tuple[int, int] | None) -> tuple[int, int] | No
     if size is None:
         return None
     sides = tuple(size) if isinstance(size, Sequence) else (size, size)
-    if len(sides) != 2 or not all(isinstance(side, int) for side in sides):
+    if len(sides) != 2 or not all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides):
         raise ValueError(f"expected {what} in whole pixels or (height, width), got {size!r}")
     if min(sides) < SMALLEST:
         raise ValueError(f"expected a {what} of at least {SMALLEST} pixels, got {sides[0]}x{sides[1]}")
-    return sides
+    return int(sides[0]), int(sides[1])

@@ -121,11 +121,14 @@ class ProceduralSet(ABC, Generic[Item]):
         """Draw everything that is not in the cache yet, with progress; interrupted, what is done stays.
 
         Args:
-            workers: processes that draw, each on one thread.
+            workers: processes that draw, each on one thread; at least 1.
 
         Raises:
+            ValueError: no worker, whether or not anything is left to draw.
             RuntimeError: a worker process failed; its last words are in the message.
         """
+        if workers < 1:
+            raise ValueError(f"expected at least 1 worker, got {workers}")
         missing = self._cache.missing()
         if missing:
             self._start()
