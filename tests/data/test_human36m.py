@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import struct
 import zipfile
 
 import numpy as np
@@ -300,6 +301,14 @@ class TestNothingIsExecuted:
             assert own.dtype == written.dtype
         assert read["b"] == value["b"]
         np.testing.assert_array_equal(read["c"][0], np.zeros(2))
+
+    @pytest.mark.parametrize("header", ["{'descr': '<f8', (", "{'descr': '<f8'\n  'a\n b", "{'a': ", "\0", "{1: [}"])
+    def test_a_damaged_header(self, tmp_path, header):
+        words = header.encode()
+        with zipfile.ZipFile(tmp_path / "file.npz", "w") as archive:
+            archive.writestr("positions_2d.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(words)) + words)
+        with pytest.raises(DataError, match="damaged array"):
+            read_npz_object(tmp_path / "file.npz", "positions_2d")
 
     def test_plain_arrays(self, tmp_path):
         np.savez(tmp_path / "file.npz", positions_2d=np.arange(6.0).reshape(2, 3))

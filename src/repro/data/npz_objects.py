@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def read_npz_object(path: str | Path, key: str) -> Any:
     except _Forbidden as error:
         raise _refusal(path, "forbidden content", f"{key!r} asks for {error}, which is not run") from error
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, pickle.UnpicklingError, MemoryError,
-            RecursionError, OverflowError, UnicodeError) as error:  # fmt: skip
+            RecursionError, OverflowError, UnicodeError, SyntaxError, tokenize.TokenError) as error:  # fmt: skip
         raise _refusal(path, "damaged array", f"{key!r}: {error}") from error
 
 
