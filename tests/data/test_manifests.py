@@ -111,6 +111,12 @@ class TestAudit:
         with pytest.raises(ValueError, match="cmu_mocap takes no annotation_size"):
             manifests.audit("cmu_mocap", tmp_path, annotation_size=(8, 8))
 
+    def test_any_of_an_entrys_spellings_will_do(self, tmp_path):
+        for split in ("train", "test"):
+            for kind in ("data", "keypoint"):
+                (tmp_path / f"{split}_{kind}" / "video").mkdir(parents=True)
+        assert manifests.audit("faceforensics", tmp_path).missing == ()
+
     def test_motion_capture_is_read_file_by_file(self, tmp_path):
         good = t_pose_file(tmp_path / "good.bvh", [{}] * 3)
         (tmp_path / "02").mkdir()
