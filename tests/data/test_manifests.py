@@ -177,6 +177,21 @@ class TestCommands:
         assert main([*command, "--write-exclusions", str(file)]) == 0
         assert f"image {FASHION[0]}" in file.read_text().splitlines()
 
+    def test_exclusions_are_not_written_where_nothing_reads_them(self, tmp_path, capsys):
+        file = tmp_path / "exclude.txt"
+        for name in ("human36m", "shapenet", "cmu_mocap"):
+            command = ["data", "check", name, "--root", str(tmp_path), "--write-exclusions", str(file)]
+            assert main(command) == 2
+            assert f"{name} takes no exclusion list: only deepfashion" in capsys.readouterr().err
+        assert not file.exists()
+
+    def test_exclusions_do_not_answer_what_is_missing(self, tmp_path, capsys):
+        root, file = tmp_path / "root", tmp_path / "exclude.txt"
+        folder(root, "train")
+        assert main(["data", "check", "deepfashion", "--root", str(root), "--write-exclusions", str(file)]) == 2
+        assert "3 problems that no exclusion answers" in capsys.readouterr().err
+        assert file.exists()
+
     def test_the_check_of_an_empty_folder_says_how_to_get_the_set(self, tmp_path, capsys):
         assert main(["data", "check", "market1501", "--root", str(tmp_path)]) == 2
         said = capsys.readouterr()

@@ -4,9 +4,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from repro import data
-from repro.data import exports, manifests, overview
+from repro.data import exports, manifests, overview, sets
 from repro.data.layouts import SPLITS
-from repro.data.sets import PROCEDURAL
+from repro.data.sets import PROCEDURAL, REAL
 from repro.experiments.request import choose, height_and_width, words
 
 
@@ -28,6 +28,9 @@ def prepare(options: Namespace) -> None:
 def check(options: Namespace) -> None:
     """Say what is there, what is missing and what is damaged in the folder of a real data set."""
     name = choose("real data set", options.name, manifests.names())
+    takers = [other for other in REAL if "exclude" in sets._taken(other)]
+    if options.write_exclusions and name not in takers:
+        raise ValueError(f"{name} takes no exclusion list: only {', '.join(takers)} do")
     size = height_and_width(options.annotation_size)
     found = manifests.audit(name, options.root, **({"annotation_size": size} if size else {}))
     print(found)
@@ -35,6 +38,8 @@ def check(options: Namespace) -> None:
         raise ValueError(f"{len(found.problems)} problems, and nothing that could be read")
     if options.write_exclusions:
         found.report.write(options.write_exclusions)
+        if found.missing:
+            raise ValueError(f"{len(found.missing)} problems that no exclusion answers: get these files")
     elif found.problems:
         raise ValueError(f"{len(found.problems)} problems: repair them, or record them with --write-exclusions FILE")
 
