@@ -168,11 +168,6 @@ def prepare(
     return dataset
 
 
-def takers(argument: str) -> list[str]:
-    """Return the real sets whose reader takes an argument: "annotation_size" or "exclude"."""
-    return [name for name in REAL if argument in _taken(name)]
-
-
 def _taken(name: str) -> set[str]:
     """Return the arguments that a real set's reader takes."""
     return set(signature(REAL[name]).parameters)
