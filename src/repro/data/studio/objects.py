@@ -94,11 +94,6 @@ class ObjectSet(ViewSet):
         """(N,) int64: what the thing is covered with, index into ``TEXTURES``."""
         return torch.tensor(self.of_views("texture")).long()
 
-    @property
-    def held_out(self) -> Tensor:
-        """(N,) bool: the thing has a texture that no training thing has."""
-        return torch.tensor(self.of_views("held_out"))
-
     def thing(self, view: int) -> Identity:
         """Return what is seen in a view."""
         return Identity(self.name, self.split, view // VIEWS)

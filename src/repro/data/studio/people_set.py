@@ -67,11 +67,6 @@ class PeopleSet(ViewSet):
         """(N, 5) int64: texture family (index into ``wardrobe.TEXTURES``) of each garment of ``TEXTURED``, -1 none."""
         return torch.tensor(self.of_views("texture")).long()
 
-    @property
-    def held_out(self) -> Tensor:
-        """(N,) bool: the person wears a texture family that no training person wears."""
-        return torch.tensor(self.of_views("held_out"))
-
     def person(self, view: int) -> Identity:
         """Return who is seen in a view."""
         return Identity(self.name, self.split, view // self.views)

@@ -24,7 +24,7 @@ class ViewSet(ProceduralSet[Pair]):
     """All ordered pairs of different views of each person or thing; ``dataset[i]`` is a :class:`Pair`.
 
     Views are numbered one person after the other, ``SCALES`` says how many each has. What :meth:`draw` returns holds
-    at least ``images`` (views, 3, H, W) uint8 and ``parts`` (views, H, W) int8.
+    at least ``images`` (views, 3, H, W) uint8, ``parts`` (views, H, W) int8 and ``held_out`` (views,) bool.
 
     Attributes:
         identity: (N,) int64, number of the person of each view; train and test share none.
@@ -78,6 +78,11 @@ class ViewSet(ProceduralSet[Pair]):
     def parts(self) -> NDArray[np.int8]:
         """(N, H, W) int8 number of the part, -1 background, memory-mapped."""
         return self.of_views("parts")
+
+    @property
+    def held_out(self) -> Tensor:
+        """(N,) bool: the person wears, or the thing has, a texture family that nobody in training has."""
+        return torch.tensor(self.of_views("held_out"))
 
     def of_views(self, name: str) -> NDArray:
         """Return one array of all views, (N, ...), memory-mapped."""
