@@ -7,10 +7,8 @@
 Writes data/records/benchmarks/attention.DEVICE.json. About five minutes on one core.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +30,13 @@ BASELINE = "patches (grid_sample)"
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = parse(argv)
+    options = measure.options(
+        argv,
+        "Measure local attention against materialised patches and others.",
+        cpu_batch=2,
+        rounds=9,
+        tiny="small maps",
+    )
     device = torch.device(options.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
@@ -59,16 +63,6 @@ def main(argv: list[str] | None = None) -> None:
         record["growth"].append({"side": side, "channels": channels, "k": k, "batch": size, "ratio": ratio, **times})
         print(f"{size} x {side}x{side}x{channels} k{k}: {ratio:.2f} times", flush=True)
     print("record:", measure.write("attention", device, record, options.out))
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure local attention against materialised patches and others.")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--batch", type=int, help="default: 2 on a CPU, 8 on a GPU")
-    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds per layer; 100 are quick on a GPU")
-    parser.add_argument("--tiny", action="store_true", help="a rehearsal: small maps")
-    parser.add_argument("--out", type=Path, help="folder of the record")
-    return parser.parse_args(argv)
 
 
 def growth(tiny: bool, batch: int) -> list[tuple[int, int, int, int]]:

@@ -10,11 +10,9 @@ way come from the same network, its attention replaced by the patches of ``bench
 Writes data/records/benchmarks/step.DEVICE.json. About five minutes on one core.
 """
 
-import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -30,7 +28,13 @@ WINDOWS = (3, 5)  # of the affine regulariser, coarse to fine
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = parse(argv)
+    options = measure.options(
+        argv,
+        "Measure a training step and inference with and without patches.",
+        cpu_batch=1,
+        rounds=5,
+        tiny="64x64, width 1/8",
+    )
     device = torch.device(options.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
@@ -57,16 +61,6 @@ def main(argv: list[str] | None = None) -> None:
                 f"{name}: {ratio:.2f} times the speed of float32 patches, {memory:.2f} of their peak memory", flush=True
             )
     print("record:", measure.write("step", device, record, options.out))
-
-
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure a training step and inference with and without patches.")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--batch", type=int, help="default: 1 on a CPU, 8 on a GPU")
-    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds")
-    parser.add_argument("--tiny", action="store_true", help="a rehearsal: 64x64, width 1/8")
-    parser.add_argument("--out", type=Path, help="folder of the record")
-    return parser.parse_args(argv)
 
 
 def variants(device: torch.device) -> list[tuple[str, bool, bool]]:

@@ -4,6 +4,7 @@ CPU: processor time of one thread, so that other programs on the machine count l
 Only ratios within one run mean something.
 """
 
+import argparse
 import json
 import statistics
 import time
@@ -95,6 +96,25 @@ def limits(device: torch.device, dtype: torch.dtype, rounds: int) -> dict[str, f
     works = {"product": lambda: matrix @ matrix, "copy": lambda: other.copy_(vector)}
     best = {name: min(seconds(work, device) for _ in range(rounds + 2)) for name, work in works.items()}
     return {"flops_per_s": 2 * side**3 / best["product"], "bytes_per_s": 2 * 4 * length / best["copy"]}
+
+
+def options(argv: list[str] | None, description: str, *, cpu_batch: int, rounds: int, tiny: str) -> argparse.Namespace:
+    """Return the command line of a benchmark: ``device batch rounds tiny out``.
+
+    Args:
+        argv: words of the command line; None = those of the program.
+        description: what the benchmark measures.
+        cpu_batch: batch that the benchmark takes on a CPU; on a GPU it is 8.
+        rounds: how many interleaved rounds by default.
+        tiny: what a rehearsal shrinks.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--batch", type=int, help=f"default: {cpu_batch} on a CPU, 8 on a GPU")
+    parser.add_argument("--rounds", type=int, default=rounds, help="interleaved rounds; 100 are quick on a GPU")
+    parser.add_argument("--tiny", action="store_true", help=f"a rehearsal: {tiny}")
+    parser.add_argument("--out", type=Path, help="folder of the record")
+    return parser.parse_args(argv)
 
 
 def write(name: str, device: torch.device, record: dict[str, Any], folder: Path | None = None) -> Path:

@@ -8,19 +8,26 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
-from repro.ops import extract_patches
+from repro.ops import local_attention
 
 Arguments = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def patches_by_index(*arguments: Tensor) -> Tensor:
     """Materialise both patch tensors by indexing, as the authors' operation does with a thread per element."""
-    return _on_patches(extract_patches, *arguments)
+    return local_attention(*arguments, impl="reference")
 
 
-def patches_by_grid_sample(*arguments: Tensor) -> Tensor:
+def patches_by_grid_sample(
+    source: Tensor, target: Tensor, flow: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor
+) -> Tensor:
     """Materialise both patch tensors by one call of grid_sample each: the fastest way of plain torch to have them."""
-    return _on_patches(_sampled_patches, *arguments)
+    k = weight1.shape[-1]
+    patches = _sampled_patches(source, flow, k)
+    both = torch.cat([_sampled_patches(target, torch.zeros_like(flow), k), patches], dim=1)
+    hidden = F.leaky_relu(F.conv2d(both, weight1, bias1, stride=k), 0.1)
+    coefficients = F.conv2d(hidden, weight2, bias2).softmax(dim=1)
+    return F.avg_pool2d(F.pixel_shuffle(coefficients, k) * patches, k)
 
 
 def loop_of_grid_samples(
@@ -60,24 +67,6 @@ def deformable_convolution(
     coefficients = F.conv2d(F.leaky_relu(hidden, 0.1), weight2, bias2).softmax(dim=1)
     box = source.new_ones(channels, 1, k, k)
     return deform_conv2d(extended, offset, box, dilation=2, mask=coefficients) / k**2
-
-
-def _on_patches(
-    extract,
-    source: Tensor,
-    target: Tensor,
-    flow: Tensor,
-    weight1: Tensor,
-    bias1: Tensor,
-    weight2: Tensor,
-    bias2: Tensor,
-) -> Tensor:
-    k = weight1.shape[-1]
-    patches = extract(source, flow, k)
-    both = torch.cat([extract(target, torch.zeros_like(flow), k), patches], dim=1)
-    hidden = F.leaky_relu(F.conv2d(both, weight1, bias1, stride=k), 0.1)
-    coefficients = F.conv2d(hidden, weight2, bias2).softmax(dim=1)
-    return F.avg_pool2d(F.pixel_shuffle(coefficients, k) * patches, k)
 
 
 def _sampled_patches(source: Tensor, flow: Tensor, k: int) -> Tensor:
