@@ -28,7 +28,7 @@ def prepare(options: Namespace) -> None:
 def check(options: Namespace) -> None:
     """Say what is there, what is missing and what is damaged in the folder of a real data set."""
     name = choose("real data set", options.name, manifests.names())
-    takers = [other for other in REAL if "exclude" in sets._taken(other)]
+    takers = [other for other in REAL if "exclude" in sets.arguments_of(other)]
     if options.write_exclusions and name not in takers:
         raise ValueError(f"{name} takes no exclusion list: only {', '.join(takers)} do")
     size = height_and_width(options.annotation_size)

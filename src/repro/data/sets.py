@@ -134,13 +134,13 @@ def load(
     options = {argument: value for argument, value in given.items() if value is not None}
     if name in PROCEDURAL:
         if options:
-            takers = [other for other in REAL if not set(options) - _taken(other)]
+            takers = [other for other in REAL if not set(options) - arguments_of(other)]
             raise ValueError(
                 f"{name} is made by the studio and takes no {', '.join(options)}: use {' or '.join(takers)} for files"
             )
         return PROCEDURAL[name](split, shape, scale, sigma)
-    if unused := sorted(set(options) - _taken(name)):
-        takers = [other for other in REAL if not set(unused) - _taken(other)]
+    if unused := sorted(set(options) - arguments_of(name)):
+        takers = [other for other in REAL if not set(unused) - arguments_of(other)]
         raise ValueError(f"{name} takes no {', '.join(unused)}: only {', '.join(takers)} do")
     if root is None:
         inside = " (train/, test/ and the csv files)" if name in LAYOUTS else ""
@@ -168,7 +168,7 @@ def prepare(
     return dataset
 
 
-def _taken(name: str) -> set[str]:
+def arguments_of(name: str) -> set[str]:
     """Return the arguments that a real set's reader takes."""
     return set(signature(REAL[name]).parameters)
 
