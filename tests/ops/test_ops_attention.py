@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from bench import measure
 from tolerances import TOLERANCES, assert_close, assert_not_worse_than_plain
 from torch import Tensor
 from torch.nn import functional as F
@@ -155,17 +156,8 @@ class TestLocalAttention:
         arguments = [
             x.requires_grad_() for x in _arguments(5, 1, (16, 16), channels=64, hidden=128, dtype=torch.float32)
         ]
-        kept: dict[int, int] = {}
-
-        def remember(tensor: Tensor) -> Tensor:
-            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-            local_attention(*arguments)
-        weights = {x.untyped_storage().data_ptr() for x in arguments}
         one_patch_tensor = 25 * 64 * 16 * 16 * 4
-        assert sum(size for storage, size in kept.items() if storage not in weights) < one_patch_tensor
+        assert measure.kept_bytes(local_attention, arguments) < one_patch_tensor
 
     def test_even_side_is_refused(self):
         with pytest.raises(ValueError, match=r"expected an odd patch side k .*got k = 2"):

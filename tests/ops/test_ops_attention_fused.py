@@ -1,14 +1,15 @@
 """The fast path as an operation of torch's library: registered rightly, frugal, differentiable once."""
 
-import itertools
-
 import pytest
 import torch
+from bench import measure
 from tolerances import assert_close
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from repro.ops import attend, attention_coefficients, local_attention
+
+CPU = torch.device("cpu")
 
 
 def _arguments(k: int, batch: int, size: tuple[int, int], channels: int, hidden: int, dtype=torch.float32) -> list:
@@ -28,31 +29,6 @@ def _arguments(k: int, batch: int, size: tuple[int, int], channels: int, hidden:
     ]
 
 
-def _kept(function, arguments: list[Tensor]) -> int:
-    """Return the bytes that the graph of ``function`` keeps besides its arguments and its result."""
-    kept: dict[int, int] = {}
-
-    def remember(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
-        function(*arguments)
-    given = {x.untyped_storage().data_ptr() for x in arguments}
-    return sum(size for storage, size in kept.items() if storage not in given)
-
-
-def _peak(work) -> int:
-    """Return the most bytes that ``work`` holds at a time."""
-    with torch.profiler.profile(
-        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True, acc_events=True
-    ) as profile:
-        work()
-    changes = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
-    changes.sort(key=lambda e: e.start_ns())
-    return max(itertools.accumulate(e.nbytes() for e in changes))
-
-
 class TestFused:
     @pytest.mark.parametrize("batch", [0, 2])
     def test_operations_keep_torchs_rules(self, batch):
@@ -65,16 +41,16 @@ class TestFused:
     def test_keeps_a_twentieth_of_the_patch_form(self, k, channels):
         """The paper's two layers on smaller maps: the ratio depends on the size by the margin alone."""
         arguments = _arguments(k, 1, (16, 16), channels, 128)
-        patches = _kept(lambda *a: local_attention(*a, impl="reference"), arguments)
-        assert 20 * _kept(local_attention, arguments) <= patches
+        patches = measure.kept_bytes(lambda *a: local_attention(*a, impl="reference"), arguments)
+        assert 20 * measure.kept_bytes(local_attention, arguments) <= patches
 
     def test_peak_memory_is_an_eighth_of_the_patch_form(self):
         """Forward + backward of the paper's coarse layer at its batch of 8; the fine layer has more patches to save."""
         arguments = _arguments(3, 8, (32, 32), 256, 128)
-        patches = _peak(lambda: local_attention(*arguments, impl="reference").sum().backward())
+        patches = measure.peak_bytes(lambda: local_attention(*arguments, impl="reference").sum().backward(), CPU)
         for x in arguments:
             x.grad = None
-        assert 8 * _peak(lambda: local_attention(*arguments).sum().backward()) <= patches
+        assert 8 * measure.peak_bytes(lambda: local_attention(*arguments).sum().backward(), CPU) <= patches
 
     def test_second_derivatives_only_by_the_reference(self):
         arguments = _arguments(3, 1, (2, 3), 2, 4, torch.float64)
