@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from repro.data import DataError, load
-from repro.data.shapenet import ShapeNetPairs, check_shapenet, export_shapenet, read_view
+from repro.data.shapenet import ShapeNetPairs, check_shapenet, read_view
+from repro.data.shapenet_export import export_shapenet
 from repro.data.studio.objects import ChairSet
 from repro.data.view_code import AZIMUTHS, VIEWS, view_code, view_number, view_pairs
 

@@ -16,7 +16,8 @@ from repro.data.photographs import astronaut, read_photographs
 from repro.data.problems import DataError
 from repro.data.real import RealPairs, check
 from repro.data.sets import NAMES, PROCEDURAL, REAL, DataSet, PairSet, load, prepare
-from repro.data.shapenet import check_shapenet, export_shapenet
+from repro.data.shapenet import check_shapenet
+from repro.data.shapenet_export import export_shapenet
 from repro.data.studio.fashion import FashionSet
 from repro.data.studio.procedural_set import ProceduralSet
 

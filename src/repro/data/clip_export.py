@@ -11,7 +11,7 @@ from repro.checks import require_choice
 from repro.data.clip import Clip
 from repro.data.clip_layouts import CLIP_LAYOUTS, FOLDERS, Listed, skeleton_text, write_test_list
 from repro.data.images import write_image
-from repro.data.parts import new_part
+from repro.data.parts import new_part, require_absent
 from repro.data.progress import progress_bar
 
 
@@ -44,9 +44,8 @@ def export_clips(dataset: Clips, folder: str | Path, layout: str) -> Path:
     """
     plan = CLIP_LAYOUTS[require_choice("layout of videos", layout, tuple(CLIP_LAYOUTS))]
     folder = Path(folder)
-    target = folder / f"{dataset.split}_256"
-    if target.exists():
-        raise FileExistsError(f"{target} exists: export into a new folder or remove it")
+    (target,) = video_folders(dataset, folder)
+    require_absent([target])
     growing = new_part(target)
     with progress_bar(f"writing {dataset.split}", len(dataset), "video") as bar:
         for index in range(len(dataset)):
@@ -55,6 +54,11 @@ def export_clips(dataset: Clips, folder: str | Path, layout: str) -> Path:
             bar.update()
     os.replace(growing, target)
     return folder
+
+
+def video_folders(dataset: Clips, folder: Path) -> list[Path]:
+    """Return what the export of a split makes and must not be there: the folder of its videos."""
+    return [folder / f"{dataset.split}_256"]
 
 
 def export_test_list(dataset: Clips, path: str | Path) -> Path:

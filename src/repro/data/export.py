@@ -13,7 +13,7 @@ from repro.data.annotations import HEADER
 from repro.data.images import write_image
 from repro.data.joints import MISSING, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS
-from repro.data.parts import new_part
+from repro.data.parts import new_part, require_absent
 from repro.data.progress import progress_bar
 from repro.data.studio.procedural_set import FIRST_NUMBER
 
@@ -76,12 +76,16 @@ def export_market(dataset: StreetViews, folder: str | Path, format: str = "jpg")
     return _export(dataset, Path(folder), "market1501", market_names(dataset.identity, dataset.station, format), {})
 
 
+def image_folders(dataset: Views, folder: Path) -> list[Path]:
+    """Return what the export of a split makes and must not be there: the folder of its images."""
+    return [folder / dataset.split]
+
+
 def _export(dataset: Views, folder: Path, layout_name: str, names: list[str], lists: dict[str, list[str]]) -> Path:
     """Write images, annotations, pairs and the layout's own lists of one split."""
     split, layout = dataset.split, LAYOUTS[layout_name]
-    target = folder / split
-    if target.exists():
-        raise FileExistsError(f"{target} exists: export into a new folder or remove it")
+    (target,) = image_folders(dataset, folder)
+    require_absent([target])
     frame = layout.annotation_size
     joints = scale_joints(dataset.joints, dataset.size, frame)
     # Whole numbers as in the real files, kept inside the frame.

@@ -25,7 +25,7 @@ from repro.data.face_structure import LANDMARKS
 from repro.data.images import write_image
 from repro.data.joints import SIGMA
 from repro.data.layouts import SPLITS, read_exclusions
-from repro.data.parts import new_part
+from repro.data.parts import new_part, require_absent
 from repro.data.problems import DataError, Problem, Report
 from repro.data.progress import progress_bar
 
@@ -250,10 +250,8 @@ def export_faces(dataset: Clips, folder: str | Path) -> Path:
         ValueError: clips without landmarks.
     """
     folder = Path(folder)
-    targets = [folder / pattern.format(split=dataset.split) for pattern in (KEYPOINTS, FRAMES)]
-    for target in targets:
-        if target.exists():
-            raise FileExistsError(f"{target} exists: export into a new folder or remove it")
+    targets = face_folders(dataset, folder)
+    require_absent(targets)
     growing = [new_part(target) for target in targets]
     with progress_bar(f"writing {dataset.split}", len(dataset), "video") as bar:
         for index in range(len(dataset)):
@@ -271,6 +269,11 @@ def export_faces(dataset: Clips, folder: str | Path) -> Path:
     for part, target in zip(growing, targets):
         os.replace(part, target)
     return folder
+
+
+def face_folders(dataset: Clips, folder: Path) -> list[Path]:
+    """Return what the export of a split makes and must not be there: the folders of its landmarks and its frames."""
+    return [folder / pattern.format(split=dataset.split) for pattern in (KEYPOINTS, FRAMES)]
 
 
 def _read_video(video: FaceVideo, decode: bool = False) -> tuple[Tensor, list[Problem]]:

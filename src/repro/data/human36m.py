@@ -17,6 +17,7 @@ from repro.data.clip import MotionSequence
 from repro.data.joints import MISSING, SIGMA
 from repro.data.layouts import SPLITS
 from repro.data.npz_objects import read_npz_object
+from repro.data.parts import require_absent
 from repro.data.problems import DataError, Problem, Report, describe
 
 CLEAN_FILE, NOISY_FILE = "data_2d_h36m_gt.npz", "data_2d_h36m_detectron_pt_coco.npz"
@@ -169,9 +170,8 @@ def export_human36m(sequences: Iterable[MotionSequence], folder: str | Path) -> 
         ValueError: no sequences, an unknown subject, a camera out of order.
     """
     folder = Path(folder)
-    for path in (folder / CLEAN_FILE, folder / NOISY_FILE):
-        if path.exists():
-            raise FileExistsError(f"{path} exists: export both splits at once into a new folder, or remove it")
+    files = (folder / CLEAN_FILE, folder / NOISY_FILE)
+    require_absent(files, "export both splits at once into a new folder, or remove it")
     clean: Positions = {}
     noisy: Positions = {}
     for sequence in sequences:

@@ -1,7 +1,19 @@
 """Where an export grows until it is whole."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def require_absent(targets: Iterable[Path], remedy: str = "export into a new folder or remove it") -> None:
+    """Refuse to write over what is there.
+
+    Raises:
+        FileExistsError: the first of ``targets`` that exists.
+    """
+    for target in targets:
+        if target.exists():
+            raise FileExistsError(f"{target} exists: {remedy}")
 
 
 def new_part(target: Path) -> Path:

@@ -6,13 +6,11 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,7 +23,7 @@ from repro.data.layouts import SPLITS
 from repro.data.pair import Pair
 from repro.data.problems import DataError, Problem, Report
 from repro.data.progress import progress_bar
-from repro.data.view_code import AZIMUTHS, ELEVATIONS, VIEWS, view_code, view_number
+from repro.data.view_code import AZIMUTHS, ELEVATIONS, view_code, view_number
 
 if TYPE_CHECKING:  # imported where a file is opened: machines that only train do without it
     import h5py
@@ -98,7 +96,7 @@ class ShapeNetPairs:
         settings = [self.name, self.category, split, self.size, self.file.name, self.file.stat().st_size]
         digest = hashlib.sha256(json.dumps(settings).encode())
         for kind in ("id", "name"):
-            if (path := _list_file(self.file, kind, split)).is_file():
+            if (path := list_file(self.file, kind, split)).is_file():
                 digest.update(path.read_bytes())
         self.hash = "sha256:" + digest.hexdigest()
 
@@ -200,9 +198,9 @@ def inspect(file: Path, split: str, decode: bool = False) -> ShapeNetInspection:
         DataError: the file is truncated or no hdf5 file.
     """
     found = ShapeNetInspection()
-    listed = _read_list(_list_file(file, "id", split), found.problems)
-    sound = [name for name in listed if _well_formed(name, _list_file(file, "id", split), found.problems)]
-    names = _list_file(file, "name", split)
+    listed = _read_list(list_file(file, "id", split), found.problems)
+    sound = [name for name in listed if _well_formed(name, list_file(file, "id", split), found.problems)]
+    names = list_file(file, "name", split)
     if names.is_file():
         models = _read_list(names, found.problems)
         found.models = [model for model in models if "_" not in model]
@@ -216,7 +214,7 @@ def inspect(file: Path, split: str, decode: bool = False) -> ShapeNetInspection:
     if split == "train":
         known = set(found.models)
         found.problems += [
-            Problem("listed view of an unlisted model", "", _list_file(file, "id", split).name, name)
+            Problem("listed view of an unlisted model", "", list_file(file, "id", split).name, name)
             for name in sound
             if _split_name(name)[0] not in known
         ]
@@ -251,68 +249,11 @@ def check_shapenet(root: str | Path) -> Report:
     if not files:
         raise FileNotFoundError(f"{root}: expected data_car.hdf5 or data_chair.hdf5 there")
     for file in files:
-        present = [split for split in SPLITS if _list_file(file, "id", split).is_file()]
+        present = [split for split in SPLITS if list_file(file, "id", split).is_file()]
         for split in present or SPLITS:  # without a list the reader says which it wants
             splits[f"{_category(file)} {split}"] = inspect(file, split, decode=True)
     report.splits = splits
     return report
-
-
-class Views(Protocol):
-    """What the exporter needs of a data set: the studio's car and chair have it."""
-
-    name: str
-    split: str
-    count: int
-    images: np.ndarray
-
-
-def export_shapenet(dataset: Views, folder: str | Path) -> Path:
-    """Write one split of ``car`` or ``chair`` in the layout of ShapeNet and return the hdf5 file.
-
-    ``load("shapenet", split, root=file)`` reads it back, bit for bit. Both splits may go into one folder, one after the
-    other: they share the hdf5 file, which is replaced whole.
-
-    Raises:
-        FileExistsError: the split is there already.
-    """
-    category, folder = require_choice("category", dataset.name, CATEGORIES), Path(folder)
-    file = folder / f"data_{category}.hdf5"
-    lists = {kind: _list_file(file, kind, dataset.split) for kind in ("id", "name")}
-    for path in lists.values():
-        if path.exists():
-            raise FileExistsError(f"{path} exists: export into a new folder or remove it")
-    folder.mkdir(parents=True, exist_ok=True)
-    models = [f"studio{dataset.split}{index:06d}" for index in range(dataset.count)]
-    names = [
-        f"{model}_{2 * (view % AZIMUTHS)}_{ELEVATIONS[view // AZIMUTHS] // 10}"
-        for model in models
-        for view in range(VIEWS)
-    ]
-    import h5py
-
-    growing = file.with_name(f".{file.name}.part")
-    if file.exists():
-        shutil.copyfile(file, growing)
-    else:
-        growing.unlink(missing_ok=True)
-    with h5py.File(growing, "a") as data, progress_bar(f"writing {file.name}", len(names), "image") as bar:
-        for number, name in enumerate(names):
-            view = number % VIEWS
-            if name in data:
-                del data[name]
-            entry = data.create_group(name)
-            pixels = np.ascontiguousarray(dataset.images[number].transpose(1, 2, 0))
-            entry.create_dataset("image", data=pixels, compression="gzip", compression_opts=1)
-            entry["pose"] = np.array([2 * (view % AZIMUTHS), ELEVATIONS[view // AZIMUTHS]], np.int64)
-            bar.update()
-    os.replace(growing, file)
-    # The lists come last: without them the split does not count as there.
-    for kind, lines in (("name", models), ("id", names)):
-        part = lists[kind].with_name(f".{lists[kind].name}.part")
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(part, lists[kind])
-    return file
 
 
 def _data_files(folder: Path) -> list[Path]:
@@ -337,7 +278,8 @@ def _category(file: Path) -> str:
     return category
 
 
-def _list_file(file: Path, kind: str, split: str) -> Path:
+def list_file(file: Path, kind: str, split: str) -> Path:
+    """Return the list of views ("id") or of models ("name") of a split beside the hdf5 file."""
     return file.with_name(f"{kind}_{_category(file)}_{split}.txt")
 
 
@@ -406,7 +348,7 @@ def _damaged(data: "h5py.File", names: list[str], file: Path) -> list[Problem]:
 
 def _leaks(file: Path, split: str, models: set[str]) -> list[Problem]:
     """One problem for each model that the other split lists too."""
-    other = _list_file(file, "id", SPLITS[1 - SPLITS.index(split)])
+    other = list_file(file, "id", SPLITS[1 - SPLITS.index(split)])
     if not other.is_file():
         return []
     theirs = {line.strip().split("_")[0] for line in other.read_text(encoding="utf-8", errors="replace").splitlines()}
