@@ -1,7 +1,7 @@
 """Pairs, joints and heat maps, the procedural studio, readers of the real layouts."""
 
 from repro.data.annotations import read_annotations
-from repro.data.augmentation import augment_market
+from repro.data.augmentation import augment_clip, augment_market
 from repro.data.clip import Clip, MotionSequence, stack_clips
 from repro.data.clip_export import export_clips, export_test_list
 from repro.data.clip_inspection import check_clips
@@ -39,6 +39,7 @@ __all__ = [
     "RealClips",
     "RealPairs",
     "astronaut",
+    "augment_clip",
     "augment_market",
     "check",
     "check_clips",
