@@ -8,6 +8,7 @@ import sys
 import time
 from unittest.mock import Mock
 
+import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
@@ -81,17 +82,19 @@ def test_doctor_and_lists_say_what_is_there(capsys):
 def test_evaluate_names_the_data_and_refuses_other_than_the_runs(tmp_path, capsys, monkeypatch):
     from repro.cli import experiments as commands
     from repro.config import to_mapping
-    from repro.experiments import request, resolve, run
+    from repro.experiments import pairs, request, resolve, run
     from repro.training import build_generator, checkpoint
 
     config = resolve("II", "full", "smoke", changes={"model.width": 0.125}).config
-    tensors = {f"generator/{name}": one for name, one in build_generator(config.model, 0).state_dict().items()}
+    tensors = {f"generator/{name}": one for name, one in build_generator(config, 0).state_dict().items()}
     own = run.data_hash(*run.load_splits(config, request("II", "smoke")))
     for folder, dataset in (("own", own), ("other", "of other data")):
         identity = {"config": to_mapping(config), "dataset": dataset}
         checkpoint.save(tmp_path / folder, tensors, {"identity": identity, "position": {"stage": "joint", "step": 40}})
     monkeypatch.setattr(commands.training.host, "make_fabric", Mock(return_value=Mock(device="cpu")))  # slow import
-    monkeypatch.setattr(commands, "score", Mock(return_value=Mock(n=24, metrics={"l1": 0.5}, needs={})))
+    scores = Mock(n=24, metrics={"l1": 0.5}, needs={}, per_pair=pd.DataFrame({"l1": [0.5] * 24}))
+    monkeypatch.setattr(pairs, "evaluate", Mock(return_value=scores))
+    monkeypatch.setattr(pairs, "make_fabric", Mock(return_value=Mock(device="cpu")))
     assert main(["evaluate", str(tmp_path / "own"), "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert json.loads(said) == {"dataset": "fashion", "stage": "joint", "step": 40, "n": 24, "l1": 0.5}

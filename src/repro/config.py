@@ -27,31 +27,38 @@ class ConfigError(ValueError):
 class ModelConfig:
     """Which generator is trained, and its options (``repro.models``)."""
 
-    kind: Literal["gfla", "baseline", "global_attention", "copy_source", "mean_colour", "bone_warp", "exact_flow"] = (
-        "gfla"
-    )
+    kind: Literal[
+        "gfla", "baseline", "global_attention", "copy_source", "mean_colour", "bone_warp", "exact_flow",
+        "sequential",
+        "motion_extraction", "identity", "gaussian", "savitzky_golay", "one_euro", "median_gaussian",
+    ] = "gfla"  # fmt: skip
     preset: Literal["fashion", "market"] = "fashion"
     width: float = 1.0  # multiplies every channel count
     sampling: Literal["attention", "bilinear"] = "attention"  # how the flow's source features are read (Eq. 9)
     attention_mean: bool = True  # the authors' 1/k² in Eq. 9; off: a convex combination
     init_gain: float = 0.02  # orthogonal initialisation of the generators
+    start_from: str = ""  # row of the same table whose trained network this one continues from; "" = initial weights
+    normalisation: Literal["adaptive", "adaptive-paper", "batch", "layer", "affine"] = "adaptive"  # motion extraction
+    validity: bool = False  # motion extraction: an input channel per joint says whether it was found
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """How the pairs are read (``repro.data.load``)."""
+    """How the examples are read (``repro.data.load``)."""
 
     size: int = 256  # pixels a side
     scale: Literal["tiny", "default", "full"] = "full"  # of the procedural sets; real layouts have one scale
     heatmap_sigma: float = 6.0  # pixels of the image
     flips: bool = False  # mirror half of the pairs while training
+    # clips: the frames' skeletons as the set has them clean, as a detector finds them, or the latter cleaned by ours
+    skeletons: Literal["clean", "noisy", "extracted"] = "clean"
 
 
 @dataclass(frozen=True)
 class LossConfig:
     """What the losses look through, and how (``repro.losses``)."""
 
-    features: Literal["vgg19", "squeezenet1_1", "procnet"] = "vgg19"
+    features: Literal["vgg19", "squeezenet1_1", "procnet", "none"] = "vgg19"  # none: no loss looks through any
     adversarial_mode: Literal["lsgan", "log"] = "lsgan"
     correctness_sampling: Literal["gaussian", "bilinear"] = "gaussian"
     foreground_mask: bool = False  # correctness only where the target shows a person
@@ -71,6 +78,24 @@ class StageConfig:
 
 
 @dataclass(frozen=True)
+class ClipConfig(StageConfig):
+    """The stage of whole clips: its weights are those of each frame, and how a clip is cut."""
+
+    temporal_adversarial: float = 0.0
+    batch: int = 2  # clips at a time
+    frames: int = 30  # of a training clip, taken in chunks of six with an optimiser step each
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """The stage of the Motion Extraction Network."""
+
+    steps: int = 0
+    batch: int = 32
+    loss: Literal["mse", "l1"] = "mse"  # the code's; l1 is Eq. 16's
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """Adam, for the generator and for the discriminator."""
 
@@ -84,16 +109,18 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """The fixed list of held-out pairs."""
+    """The fixed list of held-out examples; a smaller test set is taken whole."""
 
-    pairs: int = 8570  # the test pairs of DeepFashion; a smaller test set is taken whole
+    pairs: int = 8570  # the test pairs of DeepFashion
+    clips: int = 100  # the test videos of FashionVideo
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything that decides a run, except its seed, its data's place and its device."""
 
-    stages: tuple[Literal["flow", "joint"], ...] = ("flow", "joint")
+    task: Literal["pairs", "clips", "motion"] = "pairs"  # what an example is; the table decides
+    stages: tuple[Literal["flow", "joint", "clip", "motion"], ...] = ("flow", "joint")
     batch: int = 8
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -106,12 +133,26 @@ class Config:
             steps=5_000_000, correctness=5, regularization=0.0025, l1=5, perceptual=0.5, style=500, adversarial=2
         )
     )
+    clip: ClipConfig = field(
+        default_factory=lambda: ClipConfig(
+            steps=5_000_000,
+            correctness=5,
+            regularization=0.0025,
+            l1=5,
+            perceptual=0.5,
+            style=500,
+            adversarial=2,
+            temporal_adversarial=2,
+        )
+    )
+    motion: MotionConfig = field(default_factory=lambda: MotionConfig(steps=5_000_000))
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
-    def stage(self, name: str) -> StageConfig:
-        """Return the settings of the stage ``"flow"`` or ``"joint"``."""
-        return {"flow": self.flow, "joint": self.joint}[name]
+    def stage(self, name: str) -> StageConfig | MotionConfig:
+        """Return the settings of the stage ``"flow"``, ``"joint"``, ``"clip"`` or ``"motion"``."""
+        settings: StageConfig | MotionConfig = getattr(self, name)
+        return settings
 
     @property
     def total_steps(self) -> int:
@@ -119,8 +160,10 @@ class Config:
         return sum(self.stage(name).steps for name in self.stages)
 
 
+CHUNK = 6
+"""Frames of a clip between two optimiser steps: what the temporal discriminator looks at."""
 _POSITIVE = {"batch", "model.width", "model.init_gain", "data.size", "data.heatmap_sigma", "optimizer.lr"}
-_POSITIVE |= {"evaluation.pairs"}
+_POSITIVE |= {"evaluation.pairs", "evaluation.clips", "clip.batch", "clip.frames", "motion.batch"}
 _SHARES = {"optimizer.beta1", "optimizer.beta2", "optimizer.decay_from"}
 
 
@@ -235,8 +278,12 @@ def _checked(key: str, value: Any, kind: Any) -> Any:
 
 
 def _check_ranges(config: Config) -> None:
-    if config.stages not in ((), ("flow",), ("joint",), ("flow", "joint")):
-        raise ConfigError(f"stages: expected flow, joint or both in this order, got {list(config.stages)}")
+    if config.stages not in ((), ("flow",), ("joint",), ("flow", "joint"), ("clip",), ("motion",)):
+        raise ConfigError(
+            f"stages: expected flow, joint or both in this order, or clip or motion alone, got {list(config.stages)}"
+        )
+    if config.clip.frames % CHUNK:
+        raise ConfigError(f"clip.frames: expected a multiple of {CHUNK} (a chunk), got {config.clip.frames}")
     for key, value in flatten(config).items():
         if isinstance(value, float | int) and not isinstance(value, bool):
             if key in _POSITIVE and not value > 0:

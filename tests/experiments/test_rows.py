@@ -2,13 +2,13 @@
 
 import pytest
 
-from repro import models
-from repro.config import Config, ConfigError, digest, flatten, read_settings
-from repro.experiments import PROFILES, TABLES, deviations, resolve, rows
+from repro import models, records
+from repro.config import Config, ConfigError, digest, flatten, from_mapping, read_settings
+from repro.experiments import PROFILES, TABLES, deviations, learns, resolve, rows
 from repro.metrics import TRIVIAL
 from repro.training import build_generator
 
-ROWS = TABLES["II"]
+ROWS = TABLES["II"].rows
 LEARNING = [row for row in ROWS if row not in TRIVIAL]
 
 
@@ -43,6 +43,23 @@ def test_only_the_row_about_the_mean_sets_what_profiles_set_and_the_row_wins():
 )
 def test_recorded_rows_keep_their_settings(profile, digests):
     assert {row: digest(resolve("II", row, profile).config)[:8] for row in digests} == digests
+
+
+def test_every_record_of_the_project_is_found_by_the_settings_of_its_row():
+    found = [one for table in TABLES for profile in PROFILES for one in records.read(table, profile)]
+    assert found
+    for one in found:
+        config = resolve(one.table, one.row, one.profile, one.dataset).config
+        assert records.find(one.fingerprint | {"config_hash": digest(config)}) == (one, [])
+        assert digest(from_mapping(one.config)) == one.config_hash
+
+
+def test_a_table_has_one_task_and_its_rows_know_it():
+    for table, content in TABLES.items():
+        for row in content.rows:
+            one = resolve(table, row, "smoke")
+            assert one.config.task == content.task.name
+            assert one.learns == learns(table, row)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -86,9 +103,7 @@ def test_the_five_mechanisms():
 
 
 def test_the_baseline_is_as_large_as_full_within_15_percent():
-    sizes = {
-        row: models.parameter_count(build_generator(resolve("II", row, "laptop").config.model, 0)) for row in LEARNING
-    }
+    sizes = {row: models.parameter_count(build_generator(resolve("II", row, "laptop").config, 0)) for row in LEARNING}
     assert abs(sizes["baseline"] / sizes["full"] - 1) < 0.15
     assert sizes["local_attn"] == sizes["full"]
     assert sizes["bi_sample"] < sizes["full"]

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from repro import data, experiments, paths, records
+from repro import experiments, paths, records
 from repro.experiments import Folders, TestPairs, load_recorded_model, request, run_row, run_table, weights
 from repro.experiments.run import load_splits
 from repro.training import build_generator, checkpoint
@@ -70,7 +70,7 @@ def test_a_changed_setting_runs_again_and_says_what_changed(house, monkeypatch, 
 def test_an_interrupted_row_continues_in_its_folder(house, monkeypatch):
     one = wish(house, rows="baseline")
     with monkeypatch.context() as patch:
-        patch.setattr(experiments.run, "measure", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(experiments.pairs, "evaluate", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run_row(one, "baseline")
     (file,) = (one.out / "table_2").rglob(checkpoint.NAME)
@@ -144,7 +144,7 @@ def test_rows_that_learn_nothing_stand_beside_every_recorded_seed(tmp_path, monk
 def test_a_score_without_a_finite_number_goes_into_words():
     found = Mock(metrics={"l1": 0.5, "epe": float("nan"), "psnr": float("inf")}, defined={"epe": 0, "psnr": 3})
     assert experiments.run._not_finite(found) == {
-        "epe": "defined for none of the pairs",
+        "epe": "defined for none of the test examples",
         "psnr": "no finite number (inf)",
     }
 
@@ -152,8 +152,8 @@ def test_a_score_without_a_finite_number_goes_into_words():
 def test_the_exclusion_list_is_noted(tmp_path):
     (tmp_path / "exclude.txt").write_text("image a.jpg\n")
     one = request("II", "smoke", dataset="deepfashion", root=tmp_path)
-    splits = [Mock(spec=data.RealPairs, split=split, excluded=n) for split, n in (("train", 0), ("test", 2))]
-    (note,) = experiments.run._left_out(one, *splits)
+    splits = [Mock(split=split, excluded=n) for split, n in (("train", 0), ("test", 2))]
+    (note,) = experiments.run._left_out(one, "pair", *splits)
     content = hashlib.sha256(b"image a.jpg\n").hexdigest()
     assert note == f"Left out by exclude.txt (SHA-256 {content[:12]}): 0 train, 2 test pairs."
 
@@ -169,6 +169,6 @@ def test_the_test_pairs_are_fixed(house):
 
 def test_equal_seeds_share_weights_across_rows():
     full, local = (
-        build_generator(experiments.resolve("II", row, "laptop").config.model, 3) for row in ("full", "local_attn")
+        build_generator(experiments.resolve("II", row, "laptop").config, 3) for row in ("full", "local_attn")
     )
     assert all(torch.equal(a, b) for a, b in zip(full.state_dict().values(), local.state_dict().values(), strict=True))

@@ -17,8 +17,8 @@ def test_every_changed_setting_of_every_profile_is_listed_with_a_reason():
 
 def test_every_row_is_listed_with_its_settings():
     text = page()
-    for table, rows in TABLES.items():
-        for name in rows:
+    for table, content in TABLES.items():
+        for name in content.rows:
             assert f"(`{name}`)" in text
             config = flatten(resolve(table, name, "paper").config)
             changed = [k for k, v in flatten(Config()).items() if v != config[k]]

@@ -45,7 +45,7 @@ def test_difference_is_paired_by_seed():
 
 
 def test_claims_say_confirmed_contradicted_or_open():
-    frame = tables.claims([*FULL, *BI_SAMPLE]).set_index("metric")
+    frame = tables.claims([*FULL, *BI_SAMPLE], "G11").set_index("metric")
     assert frame.loc["FD (procnet)", "verdict"] == "contradicted"  # always exactly 1 worse
     assert frame.loc["L1 on the person", "verdict"] == "confirmed"  # always exactly 0.02 better
     assert set(tables.claims([FULL[0], BI_SAMPLE[0]])["verdict"]) == {"open"}
@@ -66,7 +66,7 @@ def test_words_about_bi_sample():
         [record("baseline", fd_procnet=1.0), FULL[0]],
         [record("full", dataset="deepfashion", fd_procnet=1.0, l1=0.1)],
         [record("copy_source", l1_person=0.3)],
-        [record(row, l1_person=0.3) for row in TABLES["II"]],
+        [record(row, l1_person=0.3) for row in TABLES["II"].rows],
     ],
     ids=["full", "bi_sample", "no common seed", "baseline and full", "photographs", "learns nothing", "all rows"],
 )
@@ -95,4 +95,4 @@ def test_a_misspelt_parameter_is_refused_and_the_nearest_named():
 
 
 def test_every_trained_row_has_its_colour():
-    assert {row for row in TABLES["II"] if row not in TRIVIAL} <= METHOD_COLOURS.keys()
+    assert {row for row in TABLES["II"].rows if row not in TRIVIAL} <= METHOD_COLOURS.keys()

@@ -242,12 +242,12 @@ def test_rows_without_flow_train_in_one_stage(tmp_path, kind):
 
 
 def test_rows_share_their_initial_weights():
-    full = build_generator(tiny_config().model, 5).state_dict()
-    bilinear = build_generator(tiny_config(model__sampling="bilinear").model, 5).state_dict()
+    full = build_generator(tiny_config(), 5).state_dict()
+    bilinear = build_generator(tiny_config(model__sampling="bilinear"), 5).state_dict()
     shared = [name for name in bilinear if name in full]
     assert len(shared) == len(bilinear)
     assert all(torch.equal(full[name], bilinear[name]) for name in shared)
-    other = build_generator(tiny_config().model, 6).state_dict()
+    other = build_generator(tiny_config(), 6).state_dict()
     assert any(not torch.equal(full[name], other[name]) for name in full)
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import yaml
 
-from repro import data, experiments, features, training
-from repro.config import from_mapping
+from repro import experiments, training
+from repro.config import apply, from_mapping
 from repro.experiments import run
 from repro.experiments.rows import PROFILES, TABLES
-from repro.metrics import evaluate as score
 from repro.records import Record
 
 
@@ -53,8 +52,7 @@ def train(options: Namespace) -> None:
     )
     if len(wanted.rows) != 1 or len(wanted.seeds) > 1:
         raise ValueError("repro train trains one row with one seed: repro table takes several (--rows a,b --seeds 0,1)")
-    known = (options.table in TABLES, options.profile in PROFILES)
-    if not all(known):
+    if options.profile not in PROFILES:
         raise ValueError(f"profile {options.profile!r} trains nothing: choose one of {', '.join(PROFILES)}")
     row = experiments.resolve(options.table, wanted.rows[0], options.profile, options.dataset, changes(options.set))
     if not row.learns:
@@ -63,10 +61,9 @@ def train(options: Namespace) -> None:
     if size < 64 or size % 32:
         raise ValueError(f"data.size: expected a multiple of 32 from 64 on, got {size}")
     training.host.make_fabric(options.device, row.config.precision)  # what is missing is said before data is prepared
-    features.load(row.config.losses.features)
+    training.build_features(row.config)
     train_set, test_set = run.load_splits(row.config, wanted)
-    if isinstance(train_set, data.ProceduralSet):
-        train_set.prepare()
+    run.prepare(train_set)
     trained = training.train(
         row.config,
         train_set,  # type: ignore[arg-type]  # map-style, not a list
@@ -89,12 +86,13 @@ def evaluate(options: Namespace) -> None:
         raise FileNotFoundError(f"no {training.checkpoint.NAME} in {folder}: expected the --out folder of repro train")
     tensors, rest = found
     config = from_mapping(rest["identity"]["config"])
-    generator = training.build_generator(config.model, seed=0)
+    table, task = next((name, table.task) for name, table in TABLES.items() if table.task.name == config.task)
+    generator = training.build_generator(config, seed=0)
     prefix = "generator/"
     generator.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     device = training.host.make_fabric(options.device, "32-true").device
     wanted = experiments.request(
-        "II",
+        table,
         "smoke",  # any profile that reads data: the settings are the run's own
         dataset=options.dataset,
         root=options.root,
@@ -104,16 +102,17 @@ def evaluate(options: Namespace) -> None:
     train_set, test_set = run.load_splits(config, wanted)
     if run.data_hash(train_set, test_set) != rest["identity"]["dataset"] and not options.other_data:
         raise ValueError(
-            f"{options.dataset} as it is read here is not what the run was trained on: give its --dataset, --root, "
+            f"{wanted.dataset} as it is read here is not what the run was trained on: give its --dataset, --root, "
             "--annotation-size and --exclude, or --other-data to score it on this one"
         )
-    pairs = run.TestPairs.of(test_set, options.pairs or config.evaluation.pairs)
-    scores = score(generator.to(device), pairs, device=device)
+    if options.pairs:
+        config = apply(config, {"evaluation.pairs": options.pairs, "evaluation.clips": options.pairs})
+    scores, _ = task.measure(config, generator.to(device), test_set, options.device, "run")
     place = rest["position"]
     print(
         json.dumps(
             {
-                "dataset": options.dataset,
+                "dataset": wanted.dataset,
                 "stage": place["stage"],
                 "step": place["step"],
                 "n": scores.n,

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     table = _command(commands, "table", "experiments.table", "rebuild a table: train, evaluate and record its rows")
-    table.add_argument("table", help="the paper's number: II")
+    table.add_argument("table", help="the paper's number: II, IV")
     table.add_argument("--profile", default="recorded", help="recorded (default), smoke, laptop, gpu, paper")
     table.add_argument("--rows", default="", metavar="A,B", help="names of rows; default all")
     table.add_argument("--seeds", default="", metavar="0,1", help="default 0")
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--record", action="store_true", help="write into the project's data folder too (maintainers)")
 
     train = _command(commands, "train", "experiments.train", "train one row; killed and repeated, it continues")
-    train.add_argument("--table", default="II", help="the paper's number: II")
+    train.add_argument("--table", default="II", help="the paper's number: II, IV")
     train.add_argument("--row", default="full", help="name of the row")
     train.add_argument("--profile", default="smoke", help="smoke, laptop, gpu, paper")
     train.add_argument("--seed", default="0", metavar="N")
@@ -77,8 +77,22 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run_folder", metavar="DIR", help="the --out folder of repro train")
     _data(evaluate)
     evaluate.add_argument("--other-data", action="store_true", help="score on other data than it was trained on")
-    evaluate.add_argument("--pairs", type=int, metavar="N", help="held-out pairs; default as in the run's settings")
+    evaluate.add_argument("--pairs", type=int, metavar="N", help="held-out examples; default as in the run's settings")
     evaluate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+
+    animate = _command(commands, "animate", "animate.run", "make the person of a photograph move; killed, it continues")
+    animate.add_argument("--source", required=True, metavar="FILE", help="the photograph")
+    animate.add_argument("--motion", required=True, metavar="PATH", help=".bvh, .amc, poses.json, folder, video")
+    animate.add_argument("--out", required=True, metavar="FILE", help="clip.mp4 or clip.gif; frames in FILE.frames")
+    animate.add_argument("--source-pose", metavar="FILE", help="its joints, .json or .csv; else the pose extra")
+    animate.add_argument("--weights", metavar="FILE", help="a network of Table IV; default the one that ships")
+    animate.add_argument("--task", metavar="NAME", help="dance: the weights are the authors' checkpoint")
+    animate.add_argument("--size", type=int, metavar="PIXELS", help="a side; default what the network was trained on")
+    animate.add_argument("--fps", type=float, metavar="N", help="frames per second; default the motion's own, else 25")
+    animate.add_argument("--layout", default="auto", help="auto (default), body25, openpose18, coco17, human36m17")
+    animate.add_argument("--fit", default="body", help="body (default): as large as the source; none: its own pixels")
+    animate.add_argument("--panel", action="store_true", help="show source, pose and result side by side")
+    animate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
 
     data = commands.add_parser("data", help="list, prepare, check and export data sets")
     actions = data.add_subparsers(title="actions", required=True, metavar="ACTION")
@@ -123,7 +137,7 @@ def _command(commands: argparse._SubParsersAction, name: str, run: str, text: st
 
 def _data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--dataset", default="fashion", help="fashion (default), or with --root deepfashion, market1501"
+        "--dataset", default="", help="default the table's own: fashion, fashion_video; with --root deepfashion, ..."
     )
     command.add_argument("--root", metavar="DIR", help="folder of a real data set")
     command.add_argument("--annotation-size", metavar="H,W", help="what a real set's joints refer to: 256,176")

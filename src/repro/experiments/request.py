@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repro import paths
-from repro.data.layouts import LAYOUTS
 from repro.data.sets import PROCEDURAL
 from repro.experiments.rows import PROFILES, TABLES
-from repro.metrics import TRIVIAL
 
 RECORDED = "recorded"
 DEVICES = ("auto", "cpu", "cuda")
@@ -47,7 +45,7 @@ def request(
     *,
     rows: str | Iterable[str] = "",
     seeds: str | int | Iterable[int] = "",
-    dataset: str = "fashion",
+    dataset: str = "",
     root: str | Path | None = None,
     out: str | Path | None = None,
     device: str = "auto",
@@ -57,11 +55,11 @@ def request(
     """Return the checked request; lists may be comma-separated text, an empty text takes the default.
 
     Args:
-        table: "II".
+        table: "II", "IV", ...: a key of ``TABLES``.
         profile: "recorded", "smoke", "laptop", "gpu" or "paper".
-        rows: names of rows; default all (rows that learn nothing need the studio's data).
+        rows: names of rows; default all (some need the studio's ground truth).
         seeds: whole numbers from 0; default 0, or every recorded one.
-        dataset: "fashion", or "deepfashion", "market1501" with ``root``.
+        dataset: default the table's own procedural set; or a real one with ``root`` ("deepfashion").
         root: folder of a real data set.
         out: folder for runs, records and weights; default ``runs``.
         device: "auto", "cpu", "cuda" or "cuda:1".
@@ -73,7 +71,8 @@ def request(
     """
     choose("table", table, TABLES)
     choose("profile", profile, (RECORDED, *PROFILES))
-    choose("dataset", dataset, ("fashion", *LAYOUTS))
+    task = TABLES[table].task
+    dataset = choose("dataset", dataset or task.datasets[0], task.datasets)
     if device.partition(":")[0] not in DEVICES:
         choose("device", device, DEVICES)
     for name, value in {"root": root, "annotation_size": annotation_size, "exclude": exclude}.items():
@@ -89,7 +88,7 @@ def request(
             raise RequestError(f"dataset {dataset!r} is read from your own copy: give its folder as root")
         if not Path(root).is_dir():
             raise RequestError(f"no folder {root}: expected the {dataset} layout there")
-    available = [row for row in TABLES[table] if dataset in PROCEDURAL or row not in TRIVIAL]
+    available = [row for row in TABLES[table].rows if dataset in PROCEDURAL or row not in task.studio_only]
     wanted = tuple(choose("row", row, available) for row in words(rows)) or tuple(available)
     return Request(
         table=table,

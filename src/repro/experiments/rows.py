@@ -1,7 +1,8 @@
 """Tables, their rows and the profiles: small files that say how they differ from the authors' recipe.
 
 A row (``rows/table_2/full.yaml``) decides the mechanism; a profile (``profiles/laptop.yaml``) decides size, budget and
-training settings. Where both set the same, the row wins, so a profile cannot change what a row is about.
+training settings. Where both set the same, the row wins, so a profile cannot change what a row is about. A task may
+have a profile of its own (``profiles/clips_laptop.yaml``), which names the common one as its base.
 """
 
 from collections.abc import Mapping
@@ -14,11 +15,24 @@ import yaml
 
 from repro.config import Config, apply, flatten, read_settings
 from repro.data.sets import PROCEDURAL
+from repro.experiments import pairs
+from repro.experiments.task import Task
 from repro.metrics import TRIVIAL
 from repro.records import table_slug
 
-# Table -> its rows: the paper's in its order, ours, then those that learn nothing.
-TABLES = {"II": ("baseline", "global_attn", "local_attn", "bi_sample", "full", "full_mean", *TRIVIAL)}
+
+@dataclass(frozen=True)
+class Table:
+    """A table: what its rows are trained and scored on, and their names: the paper's in its order, ours, then those
+    that learn nothing."""
+
+    task: Task
+    rows: tuple[str, ...]
+
+
+TABLES = {
+    "II": Table(pairs.TASK, ("baseline", "global_attn", "local_attn", "bi_sample", "full", "full_mean", *TRIVIAL)),
+}
 PROFILES = ("smoke", "laptop", "gpu", "paper")
 HERE = Path(__file__).parent
 
@@ -50,23 +64,30 @@ class Deviation:
     why: str
 
 
-def resolve(table: str, row: str, profile: str, dataset: str = "fashion", changes: Mapping[str, Any] = {}) -> Row:
+def resolve(table: str, row: str, profile: str, dataset: str = "", changes: Mapping[str, Any] = {}) -> Row:
     """Return a row at a profile, with its config put together: authors' recipe, profile, row, ``changes``.
 
     Args:
         table: key of ``TABLES``.
         row: one of the table's rows.
         profile: one of ``PROFILES``.
-        dataset: photographs come without masks of the person: there the correctness loss sees the whole image.
+        dataset: "" = the table's own; real ones may come without masks of the person: there the correctness loss sees
+            the whole image.
         changes: settings of this one run ({"joint.steps": 10}).
     """
-    own = read_settings(HERE / "rows" / table_slug(table) / f"{row}.yaml")
+    task = TABLES[table].task.name
+    own = _row_settings(table, row)
     title, notes = own.pop("title"), list(own.pop("notes", []))
-    settings = read_settings(HERE / "profiles" / f"{profile}.yaml") | own
-    if dataset not in PROCEDURAL and settings.get("losses.foreground_mask"):
+    settings = read_settings(_profile_file(task, profile)) | own | {"task": task}
+    if dataset and dataset not in PROCEDURAL and settings.get("losses.foreground_mask"):
         settings["losses.foreground_mask"] = False
         notes.append("No masks of the person in this data set: the correctness loss sees the whole image.")
     return Row(table, row, profile, title, apply(Config(), settings | dict(changes)), tuple(notes))
+
+
+def learns(table: str, row: str) -> bool:
+    """Tell whether a row is trained; the others (copy of the source, a filter, ...) have no seed."""
+    return bool(_row_settings(table, row).get("stages", True))
 
 
 def deviations(config: Config) -> list[Deviation]:
@@ -78,6 +99,15 @@ def deviations(config: Config) -> list[Deviation]:
     return [
         Deviation(key, authors[key], ours[key], why) for key, why in _reasons().items() if ours[key] != authors[key]
     ]
+
+
+def _row_settings(table: str, row: str) -> dict[str, Any]:
+    return read_settings(HERE / "rows" / table_slug(table) / f"{row}.yaml")
+
+
+def _profile_file(task: str, profile: str) -> Path:
+    own = HERE / "profiles" / f"{task}_{profile}.yaml"
+    return own if own.is_file() else HERE / "profiles" / f"{profile}.yaml"
 
 
 @cache

@@ -6,28 +6,27 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from repro import data, features, models, paths, records
+from repro import data, models, paths, records
 from repro.config import Config, digest, to_mapping
-from repro.data.pair import Pair
+from repro.data.sets import DataSet
 from repro.experiments.request import Request, choose
-from repro.experiments.rows import Row, resolve
+from repro.experiments.rows import TABLES, resolve
+from repro.experiments.task import Splits
 from repro.experiments.weights import LARGEST, export, half, weights_hash
-from repro.metrics import TRIVIAL, Evaluation, evaluate
+from repro.metrics import Evaluation
 from repro.records import Record, table_slug
-from repro.training import Trained, curves, train
-from repro.training.host import describe, make_fabric, progress
+from repro.training import build_features, curves, train
+from repro.training.host import describe
 
 REUSE = ("all", "training", "nothing")
-TEST_PAIRS_SEED = 2008_12606  # the list of test pairs depends on the data set and its length alone
 Say = Callable[[str], None]
-DataSet = data.PairSet
 
 
 @dataclass(frozen=True)
@@ -54,36 +53,6 @@ class Folders:
         return self.out / table_slug(table) / profile / dataset / name
 
 
-@dataclass(frozen=True)
-class TestPairs:
-    """The fixed list of held-out pairs: the same for all rows and seeds."""
-
-    __test__: ClassVar[bool] = False  # no test class, whatever pytest thinks of its name
-
-    dataset: DataSet
-    indices: list[int]
-
-    @classmethod
-    def of(cls, dataset: DataSet, count: int) -> "TestPairs":
-        """Return ``count`` pairs of a data set, drawn once and for all; all of them where there are fewer."""
-        order = np.random.Generator(np.random.PCG64(TEST_PAIRS_SEED)).permutation(len(dataset))
-        return cls(dataset, sorted(int(index) for index in order[:count]))
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Pair:
-        return self.dataset[self.indices[index]]
-
-    def subsets(self) -> dict[str, list[int]]:
-        """Return parts of the list that are reported on their own: name -> places in the list."""
-        held_out = getattr(self.dataset, "held_out", None)
-        if held_out is None:
-            return {}
-        sources = self.dataset.pairs[self.indices, 0]
-        return {"held_out_texture": [place for place, one in enumerate(held_out[sources].tolist()) if one]}
-
-
 def run_row(
     request: Request, row: str, seed: int = 0, *, reuse: str = "all", record: bool = False, say: Say = print
 ) -> Record:
@@ -106,7 +75,7 @@ def run_row(
     label = f"table {one.table}, {one.name}, {request.dataset}, {one.profile}, seed {seed}"
     folders = Folders(request.out)
     train_set, test_set = load_splits(one.config, request)
-    network = features.load(one.config.losses.features)
+    network = build_features(one.config)
     fingerprint: dict[str, Any] = {
         "table": one.table,
         "row": one.name,
@@ -115,7 +84,7 @@ def run_row(
         "seed": seed,
         "dataset_hash": data_hash(train_set, test_set),
         "config_hash": digest(one.config),
-        "features": {network.name: bare(network.weights_hash)},
+        "features": {network.name: bare(network.weights_hash)} if network else {},
     }
     folder = folders.run(fingerprint)
     if reuse == "all":
@@ -136,8 +105,7 @@ def run_row(
     provenance = records.provenance()
     trained = None
     if one.learns:
-        if isinstance(train_set, data.ProceduralSet):
-            train_set.prepare()
+        prepare(train_set)
         trained = train(
             one.config,
             train_set,  # type: ignore[arg-type]  # map-style, not a list
@@ -147,7 +115,10 @@ def run_row(
             device=request.device,
             name=f"{one.name} seed {seed}",
         )
-    evaluation, subsets = measure(one, trained, test_set, request.device)
+    task = TABLES[one.table].task
+    evaluation, subsets = task.measure(
+        one.config, trained.generator if trained else None, test_set, request.device, one.name
+    )
     tensors = half(trained.generator) if trained else {}
     finished = Record(
         **fingerprint,
@@ -163,14 +134,14 @@ def run_row(
         seconds=round(trained.seconds, 1) if trained else 0.0,
         peak_memory_mib=round(trained.peak_memory_mib) if trained else 0.0,
         parameters=models.parameter_count(trained.generator) if trained else 0,
-        flops=models.flops(trained.generator, (one.config.data.size,) * 2) if trained else 0,
+        flops=task.flops(trained.generator, one.config) if trained else 0,
         device=trained.device if trained else describe(torch.device("cpu")),
         started=started,
         notes=[
             *one.notes,
             *(trained.notes if trained else []),
-            *_left_out(request, train_set, test_set),
-            *_undefined(evaluation),
+            *_left_out(request, task.unit, train_set, test_set),
+            *_undefined(evaluation, task.unit),
         ],
     )
     curve = (folder / curves.NAME).read_bytes() if trained else b""
@@ -182,45 +153,15 @@ def run_row(
     return finished
 
 
-def load_splits(config: Config, request: Request) -> tuple[DataSet, DataSet]:
-    """Return the training and the test pairs of a config."""
-    train_set, test_set = (
-        data.load(
-            request.dataset,
-            split,
-            config.data.size,
-            config.data.scale,
-            request.root,
-            sigma=config.data.heatmap_sigma,
-            annotation_size=request.annotation_size,
-            exclude=request.exclude,
-        )
-        for split in ("train", "test")
-    )
-    return train_set, test_set
+def load_splits(config: Config, request: Request) -> Splits:
+    """Return the training and the test set of a config."""
+    return TABLES[request.table].task.splits(config, request)
 
 
-def measure(
-    row: Row, trained: Trained | None, test_set: DataSet, device: str
-) -> tuple[Evaluation, dict[str, dict[str, float]]]:
-    """Return the scores of a row on the fixed test pairs, and on the subsets that are reported on their own."""
-    pairs = TestPairs.of(test_set, row.config.evaluation.pairs)
-    model: nn.Module | Callable[[Pair], object] = trained.generator if trained else TRIVIAL[row.config.model.kind]
-    with progress(f"{row.name}: evaluate", 0, len(pairs)) as bar:
-        bar.unit = "pair"
-        evaluation = evaluate(
-            model,
-            pairs,
-            device=make_fabric(device, "32-true").device,
-            progress=lambda done, total: bar.update(done - bar.n) and None,
-        )
-    subsets = {}
-    for name, places in pairs.subsets().items():
-        if places:
-            part = evaluation.per_pair.iloc[places].drop(columns=["pair", "identity"])
-            means = {str(metric): float(value) for metric, value in part.mean().items() if np.isfinite(value)}
-            subsets[name] = {"n": len(places)} | means
-    return evaluation, subsets
+def prepare(dataset: DataSet[Any], workers: int = 2) -> None:
+    """Render all of what the studio makes; what is read from files is there already."""
+    if isinstance(dataset, data.ProceduralSet):
+        dataset.prepare(workers)
 
 
 def keep(
@@ -245,7 +186,7 @@ def curve_file(record: Record, folder: Path | None = None) -> Path:
     return (folder or paths.records()) / "curves" / f"{_stem(record)}.jsonl"
 
 
-def data_hash(train_set: DataSet, test_set: DataSet) -> str:
+def data_hash(train_set: DataSet[Any], test_set: DataSet[Any]) -> str:
     """Return one hash for both splits."""
     return hashlib.sha256(f"{train_set.hash} {test_set.hash}".encode()).hexdigest()
 
@@ -259,26 +200,28 @@ def _stem(record: Record) -> str:
     return f"{table_slug(record.table)}.{record.profile}.{record.dataset}.{record.row}.seed{record.seed}"
 
 
-def _left_out(request: Request, *splits: DataSet) -> list[str]:
+def _left_out(request: Request, unit: str, *splits: DataSet[Any]) -> list[str]:
     if request.exclude is None:
         return []
     content = hashlib.sha256(request.exclude.read_bytes()).hexdigest()
-    counts = ", ".join(f"{one.excluded} {one.split}" for one in splits if isinstance(one, data.RealPairs))
-    return [f"Left out by {request.exclude.name} (SHA-256 {content[:12]}): {counts} pairs."]
+    counts = ", ".join(f"{getattr(one, 'excluded', 0)} {one.split}" for one in splits)
+    return [f"Left out by {request.exclude.name} (SHA-256 {content[:12]}): {counts} {unit}s."]
 
 
 def _not_finite(evaluation: Evaluation) -> dict[str, str]:
     """Return what the record's numbers cannot say: JSON knows no NaN, and a finished training is not thrown away."""
     return {
-        name: "defined for none of the pairs" if evaluation.defined.get(name) == 0 else f"no finite number ({value})"
+        name: "defined for none of the test examples"
+        if evaluation.defined.get(name) == 0
+        else f"no finite number ({value})"
         for name, value in evaluation.metrics.items()
         if not np.isfinite(value)
     }
 
 
-def _undefined(evaluation: Evaluation) -> list[str]:
+def _undefined(evaluation: Evaluation, unit: str) -> list[str]:
     return [
-        f"{name}: defined for {count} of {evaluation.n} pairs"
+        f"{name}: defined for {count} of {evaluation.n} {unit}s"
         for name, count in evaluation.defined.items()
         if count < evaluation.n
     ]

@@ -5,11 +5,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from repro import data, paths, records
+from repro import paths, records
 from repro.experiments.request import RECORDED, Request, choose
-from repro.experiments.rows import PROFILES, resolve
-from repro.experiments.run import REUSE, Folders, Say, load_splits, run_row
-from repro.metrics import TRIVIAL
+from repro.experiments.rows import PROFILES, learns, resolve
+from repro.experiments.run import REUSE, Folders, Say, load_splits, prepare, run_row
 from repro.records import Record
 
 
@@ -32,7 +31,10 @@ def run_table(
     if request.profile == RECORDED:
         return recorded(request)
     wanted = [
-        (row, seed) for seed in request.seeds for row in request.rows if row not in TRIVIAL or seed == request.seeds[0]
+        (row, seed)
+        for seed in request.seeds
+        for row in request.rows
+        if learns(request.table, row) or seed == request.seeds[0]
     ]
     if jobs > 1:
         _side_by_side(request, wanted, jobs, reuse, record, say)
@@ -51,7 +53,7 @@ def recorded(request: Request) -> list[Record]:
         for one in found
         if one.row in request.rows
         and one.dataset == request.dataset
-        and (one.seed in request.seeds or not request.seeds or one.row in TRIVIAL)
+        and (one.seed in request.seeds or not request.seeds or not learns(one.table, one.row))
     ]
 
 
@@ -60,8 +62,7 @@ def _side_by_side(
 ) -> None:
     """Run every row as a command of its own, ``jobs`` at a time."""
     for dataset in load_splits(resolve(request.table, request.rows[0], request.profile).config, request):
-        if isinstance(dataset, data.ProceduralSet):
-            dataset.prepare(jobs)  # once, before the rows would all do it
+        prepare(dataset, jobs)  # once, before the rows would all do it
     logs = Folders(request.out).out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "REPRO_ROOT": str(paths.root())}

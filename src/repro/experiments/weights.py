@@ -66,7 +66,7 @@ def load_recorded_model(record: Record, folder: Path | None = None) -> nn.Module
     if weights_hash(tensors) != record.weights_hash:
         raise ValueError(f"{path} does not hold the record's weights: restore it (git checkout) or train the row again")
     config = from_mapping(record.config)
-    model = build_generator(config.model, seed=0)
+    model = build_generator(config, seed=0)
     model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return model.eval().requires_grad_(False)
 

@@ -52,7 +52,7 @@ def _rows(table: str) -> list[str]:
         "| row | settings | decided here |",
         "|---|---|---|",
     ]
-    for name in TABLES[table]:
+    for name in TABLES[table].rows:
         row = resolve(table, name, "paper")
         changed = {key: value for key, value in flatten(row.config).items() if value != authors[key]}
         settings = "<br>".join(f"`{key}: {_text(value)}`" for key, value in changed.items()) or "the recipe"

@@ -3,14 +3,15 @@
 from repro.training.checkpoint import CheckpointError
 from repro.training.curves import NotFinite, read_curve
 from repro.training.loop import Interrupted, Trained, train
-from repro.training.networks import build_discriminator, build_generator
+from repro.training.networks import build_discriminators, build_features, build_generator
 
 __all__ = [
     "CheckpointError",
     "Interrupted",
     "NotFinite",
     "Trained",
-    "build_discriminator",
+    "build_discriminators",
+    "build_features",
     "build_generator",
     "read_curve",
     "train",

@@ -7,7 +7,7 @@ see the same pairs in the same order.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -113,9 +113,15 @@ def as_batch(pairs: Sequence[Pair], sigma: float, mirrored: Tensor | None = None
     )
 
 
-def loader(batches: Batches, start: int, stop: int, workers: int = 0) -> Iterator[Batch]:
+class Order(Protocol):
+    """The endless sequence of training batches of one stage: ``order[step]`` is one of them, of whatever kind."""
+
+    def __getitem__(self, step: int, /) -> Any: ...
+
+
+def loader(batches: Order, start: int, stop: int, workers: int = 0) -> Iterator[Any]:
     """Yield batches ``start`` to ``stop`` in order, made by ``workers`` processes ahead of time (0: by this one)."""
-    steps: DataLoader[Batch] = DataLoader(
+    steps: DataLoader[Any] = DataLoader(
         batches,  # type: ignore[arg-type]  # map-style: indexed by the sampler
         batch_size=None,
         sampler=range(start, stop),

@@ -41,7 +41,7 @@ def save(folder: Path, tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -
     path = folder / NAME
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(rest, sort_keys=True)
-    header = {"format": FORMAT, "rest": text, "sha256": _checksum(held, text)}
+    header = {"format": FORMAT, "rest": text, "sha256": checksum(held, text)}
     new = path.with_suffix(".new")
     write_whole(new, serialise(held, metadata=header))
     _read(new)
@@ -83,12 +83,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{path} is no checkpoint of this project (expected {FORMAT}, got {header.get('format')}): {remedy}"
         )
-    if header["sha256"] != _checksum(tensors, header["rest"]):
+    if header["sha256"] != checksum(tensors, header["rest"]):
         raise CheckpointError(f"{path} is damaged (its checksum does not fit its content): {remedy}")
     return tensors, json.loads(header["rest"])
 
 
-def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+def checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
+    """Return the SHA-256 over a text and the names, shapes and values of tensors on the CPU."""
     sha = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())

@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from repro import features
 from repro.config import Config, flatten, to_mapping
-from repro.data.pair import Pair
-from repro.features import FeatureNetwork
 from repro.records import write_whole
 from repro.training import checkpoint, curves, host
-from repro.training.batches import Batches, loader
-from repro.training.networks import build_discriminator, build_generator
+from repro.training.batches import Batches, Order, loader
+from repro.training.networks import build_discriminators, build_features, build_generator, start_from
 from repro.training.stages import FlowStage, JointStage, Stage, rate_factor, set_rate
-from repro.training.state import Networks, pack, unpack_networks, unpack_optimizers, unpack_random
+from repro.training.state import Networks, below, pack, unpack_networks, unpack_optimizers, unpack_random
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-STAGES: dict[str, Callable[["Fabric", Networks, FeatureNetwork, Config], Stage]] = {
+STAGES: dict[str, Callable[["Fabric", Networks, Any, Config], Stage]] = {
     "flow": FlowStage,
     "joint": JointStage,
 }
+
+
+def order_of(dataset: Sequence[Any], config: Config, seed: int, stage: str) -> Order:
+    """Return the order of the training batches of a stage: ``order[step]`` is what its step takes."""
+    return Batches(dataset, config.batch, seed, stage, config.data.heatmap_sigma, config.data.flips)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -58,7 +60,7 @@ class Trained:
 
 def train(
     config: Config,
-    dataset: Sequence[Pair],
+    dataset: Sequence[Any],
     *,
     seed: int,
     folder: Path,
@@ -66,6 +68,7 @@ def train(
     device: str = "auto",
     checkpoint_every: float = 60.0,
     workers: int = 0,
+    start: nn.Module | None = None,
     name: str = "train",
 ) -> Trained:
     """Train what ``config`` describes and return it, from where the folder's checkpoint stands.
@@ -74,13 +77,14 @@ def train(
 
     Args:
         config: settings of the row.
-        dataset: map-style training pairs.
-        seed: of the initial weights and the order of the pairs.
+        dataset: map-style training examples, as the stages need them: pairs, clips, motion sequences.
+        seed: of the initial weights and the order of the examples.
         folder: of this run; made if needed. One process at a time.
-        dataset_hash: of the training pairs; a checkpoint made with others is refused.
+        dataset_hash: of the training examples; a checkpoint made with others is refused.
         device: "auto", "cpu", "cuda" or "cuda:1".
         checkpoint_every: seconds between checkpoints.
         workers: processes that prepare batches; 0 = this one.
+        start: a trained network whose weights the generator begins with (:func:`~repro.training.networks.start_from`).
         name: shown by the progress bar.
 
     Raises:
@@ -91,11 +95,11 @@ def train(
     """
     fabric = host.make_fabric(device, config.precision)
     with host.only_process(folder), host.stop_requested() as stop:
-        run = Run(fabric, config, seed, folder, dataset_hash)
+        run = Run(fabric, config, seed, folder, dataset_hash, start)
         for stage_name in config.stages[config.stages.index(run.position.stage) :]:
             run.enter(stage_name)
             first, last = run.position.step, config.stage(stage_name).steps
-            order = Batches(dataset, config.batch, seed, stage_name, config.data.heatmap_sigma, config.data.flips)
+            order = order_of(dataset, config, seed, stage_name)
             saved_at = time.monotonic()
             with host.progress(f"{name}: {stage_name}", first, last) as bar:
                 for batch in loader(order, first, last, workers):
@@ -134,16 +138,28 @@ class Run:
     stage: Stage
     curve: curves.Curve
 
-    def __init__(self, fabric: "Fabric", config: Config, seed: int, folder: Path, dataset_hash: str) -> None:
+    def __init__(
+        self,
+        fabric: "Fabric",
+        config: Config,
+        seed: int,
+        folder: Path,
+        dataset_hash: str,
+        start: nn.Module | None = None,
+    ) -> None:
         self.fabric, self.config, self.folder = fabric, config, folder
-        self.features = features.load(config.losses.features).to(fabric.device)
+        network = build_features(config)
+        self.features = network and network.to(fabric.device)
         self.identity = {
             "config": to_mapping(config),
             "seed": seed,
             "dataset": dataset_hash,
-            "features": self.features.weights_hash,
+            "features": network.weights_hash if network else "none",
         }
-        self.networks = Networks(build_generator(config.model, seed), build_discriminator(config, seed))
+        self.networks = Networks(build_generator(config, seed), build_discriminators(config, seed))
+        if start is not None:
+            start_from(self.networks.generator, start)
+            self.identity["start"] = checkpoint.checksum(start.state_dict())
         self.position = Position(config.stages[0])
         self.notes: list[str] = []
         self.saved = checkpoint.load(folder)
@@ -165,6 +181,7 @@ class Run:
         if self.saved is not None:
             unpack_optimizers(self.stage.optimizers, *self.saved)
             unpack_random(*self.saved)
+            self.stage.load_state(below(self.saved[0], "stage/"))
             if scale := self.saved[1].get("precision"):
                 self.fabric.strategy.precision.load_state_dict(scale)
             pending = self.saved[1]["pending"]
@@ -194,6 +211,7 @@ class Run:
             "precision": self.fabric.strategy.precision.state_dict(),  # the loss scale of float16
         }
         tensors, more = pack(self.networks, self.stage.optimizers)
+        tensors |= {f"stage/{name}": tensor for name, tensor in self.stage.state().items()}
         refuse_not_finite(tensors, self.position)
         checkpoint.save(self.folder, tensors, rest | more)
 
@@ -213,10 +231,11 @@ def refuse_another_run(folder: Path, saved: dict[str, Any], wanted: dict[str, An
 
     Where the learning rate is constant, the number of steps may change: such a run is stopped by hand.
     """
-    before, now = flatten(saved), flatten(wanted)
+    # A setting that did not exist yet had the authors' value.
+    before, now = flatten({"config": to_mapping(Config())}) | flatten(saved), flatten(wanted)
     changed = {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
     if now["config.optimizer.decay_from"] == 1:
-        changed -= {"config.flow.steps", "config.joint.steps"}
+        changed -= {f"config.{stage}.steps" for stage in STAGES}
     if changed:
         differences = "; ".join(f"{key}: checkpoint {before.get(key)}, now {now.get(key)}" for key in sorted(changed))
         raise checkpoint.CheckpointError(

@@ -1,11 +1,11 @@
-"""The two stages of training: the flow estimator alone, then everything; one optimiser step each.
+"""The two stages of training on pairs: the flow estimator alone, then everything; one optimiser step each.
 
 Names of terms are those of the joint loss (Eq. 15), unweighted; ``total`` is what the generator minimises.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from repro.losses import (
     l1,
     sampling_correctness,
 )
-from repro.models import GFLA
+from repro.models import GFLA, SequentialGFLA
 from repro.training.batches import Batch
 from repro.training.state import Networks
 
@@ -31,21 +31,30 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 
-class Stage(Protocol):
-    """One stage: what it optimises (checkpoints hold the optimisers by name), and how one step of it goes.
+class Stage:
+    """One stage, made as ``Stage(fabric, networks, features, config)``: what it optimises and how one step of it goes.
 
-    ``notes`` says in words what a reader of the record must know; it is complete after the first step.
+    Attributes:
+        optimizers: by name; checkpoints hold them.
+        notes: in words what a reader of the record must know; complete after the first step.
     """
 
     optimizers: dict[str, Optimizer]
     notes: list[str]
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
+    def step(self, batch: Any) -> dict[str, Tensor]:
         """Take one optimiser step and return its loss terms, detached."""
-        ...
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the next step needs of the steps before, beside networks and optimisers; by default nothing."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`state` returned."""
 
 
-class FlowStage:
+class FlowStage(Stage):
     """Stage 1: the flow estimator alone, on sampling correctness and affine regularisation (Eq. 2-6)."""
 
     def __init__(self, fabric: "Fabric", networks: Networks, features: FeatureNetwork, config: Config) -> None:
@@ -56,27 +65,27 @@ class FlowStage:
         flow_net: nn.Module = networks.generator.flow_net  # type: ignore[assignment]
         optimizer = adam({flow_net: config.optimizer.lr}, config.optimizer)
         self.flow_net, self.optimizer = fabric.setup(flow_net, optimizer)
-        self.optimizers: dict[str, Optimizer] = {"flow_net": self.optimizer}
+        self.optimizers = {"flow_net": self.optimizer}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one optimiser step and return its loss terms, detached."""
         flows = self.flow_net(batch.source, batch.source_pose, batch.target_pose).flows
-        terms = self.flow_losses(batch, flows, self.flow_losses.see(batch.target))
+        see = self.flow_losses.see
+        terms = self.flow_losses(flows, see(batch.source), see(batch.target), batch.person)
         total = joint_loss(terms, self.weights).total
         self.optimizer.zero_grad()
         self.fabric.backward(total)
         self.optimizer.step()
-        return _detached({"total": total} | terms)
+        return detached({"total": total} | terms)
 
 
-class JointStage:
+class JointStage(Stage):
     """Stage 2: the generator, flow estimator included, against the discriminator (Eq. 15)."""
 
     def __init__(self, fabric: "Fabric", networks: Networks, features: FeatureNetwork, config: Config) -> None:
         self.fabric = fabric
         self.features = features
         self.weights = loss_weights(config.joint)
-        self.mode = config.losses.adversarial_mode
         self.perceptual, self.style = PerceptualLoss(features), StyleLoss(features)
         self.flow_losses = FlowLosses(networks.generator, features, config, self.weights)
         self.notes = self.flow_losses.notes
@@ -88,11 +97,10 @@ class JointStage:
         if isinstance(generator, GFLA):
             rates = {generator.flow_net: settings.lr * settings.flow_net_factor} | rates
         self.generator, self.optimizer = fabric.setup(generator, adam(rates, settings))
-        self.optimizers: dict[str, Optimizer] = {"generator": self.optimizer}
-        if networks.discriminator is not None:
-            rates = {networks.discriminator: settings.lr * settings.discriminator_ratio}
-            self.discriminator, optimizer = fabric.setup(networks.discriminator, adam(rates, settings))
-            self.optimizers["discriminator"] = optimizer
+        self.optimizers = {"generator": self.optimizer}
+        if self.weights.adversarial:
+            self.judge = Judge(fabric, networks.discriminators["discriminator"], config)
+            self.optimizers["discriminator"] = self.judge.optimizer
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one optimiser step and return its loss terms, detached.
@@ -103,8 +111,8 @@ class JointStage:
         terms: dict[str, Tensor] = {}
         extra: dict[str, Tensor] = {}
         if self.weights.adversarial:
-            extra["discriminator"] = self._update_discriminator(batch.target, out.image.detach())
-            terms["adversarial"] = adversarial.generator_loss(self.discriminator(out.image), self.mode)
+            extra["discriminator"] = self.judge.learn(batch.target, out.image.detach())
+            terms["adversarial"] = self.judge.loss(out.image)
         if self.weights.l1:
             terms["l1"] = l1(out.image, batch.target)
 
@@ -116,24 +124,37 @@ class JointStage:
                 terms["perceptual"] = self.perceptual(generated, seen)
             if self.weights.style:
                 terms["style"] = self.style(generated, seen)
-        terms |= self.flow_losses(batch, out.flows, seen)
+        terms |= self.flow_losses(out.flows, self.flow_losses.see(batch.source), seen, batch.person)
 
         total = joint_loss(terms, self.weights).total
         self.optimizer.zero_grad()
         self.fabric.backward(total)
         self.optimizer.step()
-        return _detached({"total": total} | terms | extra)
+        return detached({"total": total} | terms | extra)
 
-    def _update_discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Teach the discriminator one step; it leaves frozen, ready to judge for the generator."""
+
+class Judge:
+    """A discriminator with its optimiser: it learns one step, then scores for the generator, frozen."""
+
+    def __init__(self, fabric: "Fabric", discriminator: nn.Module, config: Config) -> None:
+        settings = config.optimizer
+        self.fabric, self.mode = fabric, config.losses.adversarial_mode
+        optimizer = adam({discriminator: settings.lr * settings.discriminator_ratio}, settings)
+        self.discriminator, self.optimizer = fabric.setup(discriminator, optimizer)
+
+    def learn(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Teach the discriminator one step and return its loss; ``fake`` is detached."""
         self.discriminator.requires_grad_(True)
         loss = adversarial.discriminator_loss(self.discriminator(real), self.discriminator(fake), self.mode)
-        optimizer = self.optimizers["discriminator"]
-        optimizer.zero_grad()
+        self.optimizer.zero_grad()
         self.fabric.backward(loss)
-        optimizer.step()
+        self.optimizer.step()
         self.discriminator.requires_grad_(False)
         return loss
+
+    def loss(self, fake: Tensor) -> Tensor:
+        """Return what the generator minimises."""
+        return adversarial.generator_loss(self.discriminator(fake), self.mode)
 
 
 class FlowLosses:
@@ -148,7 +169,7 @@ class FlowLosses:
         self.sampling = config.losses.correctness_sampling
         self.masked = config.losses.foreground_mask
         self.notes: list[str] = []
-        if not isinstance(generator, GFLA):
+        if not isinstance(generator, GFLA | SequentialGFLA):
             if weights.correctness or weights.regularization:
                 raise ConfigError(f"{config.model.kind} has no flow: set correctness and regularization to 0")
             self.windows: list[int] = []
@@ -165,22 +186,27 @@ class FlowLosses:
         with torch.no_grad():
             return self.features(target, taps=taps) if taps else {}
 
-    def __call__(self, batch: Batch, flows: Sequence[Tensor], seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def __call__(
+        self,
+        flows: Sequence[Tensor],
+        source: Mapping[str, Tensor],
+        target: Mapping[str, Tensor],
+        person: Tensor | None,
+    ) -> dict[str, Tensor]:
         """Return the terms that have a weight.
 
         Args:
-            batch: the pairs.
             flows: coarse to fine, as the networks return them.
-            seen: the target's features, from :meth:`see`.
+            source, target: features of both images, from :meth:`see`.
+            person: (B, 1, any, any), where the target shows a person; looked at where the settings say so.
         """
         terms: dict[str, Tensor] = {}
         if self.weights.correctness:
-            mask = batch.person if self.masked else None
-            source = self.see(batch.source)
+            mask = person if self.masked else None
             terms["correctness"] = _sum(
                 sampling_correctness(
                     self._on_grid(source, tap, flow),
-                    self._on_grid(seen, tap, flow),
+                    self._on_grid(target, tap, flow),
                     flow,
                     mask=mask,
                     sampling=self.sampling,
@@ -204,9 +230,7 @@ class FlowLosses:
 
 def loss_weights(stage: StageConfig) -> LossWeights:
     """Return the lambdas of a stage."""
-    settings = asdict(stage)
-    del settings["steps"]
-    return LossWeights(**settings)
+    return LossWeights(**{one.name: getattr(stage, one.name) for one in fields(LossWeights)})
 
 
 def adam(rates: Mapping[nn.Module, float], settings: OptimizerConfig) -> Adam:
@@ -237,5 +261,6 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(terms)).sum()
 
 
-def _detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return loss terms without their graph, for the curve."""
     return {name: term.detach() for name, term in terms.items()}

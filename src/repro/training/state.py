@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,11 @@ class Networks:
     """What is trained."""
 
     generator: nn.Module
-    discriminator: nn.Module | None
+    discriminators: dict[str, nn.Module] = field(default_factory=dict)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks that exist, by name."""
-        found = {"generator": self.generator, "discriminator": self.discriminator}
-        return {name: module for name, module in found.items() if module is not None}
+        """Return all of them by name."""
+        return {"generator": self.generator} | self.discriminators
 
 
 def pack(networks: Networks, optimizers: Mapping[str, Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -52,7 +51,7 @@ def pack(networks: Networks, optimizers: Mapping[str, Optimizer]) -> tuple[dict[
 def unpack_networks(networks: Networks, tensors: Mapping[str, Tensor]) -> None:
     """Put the networks' tensors back; every key must fit."""
     for name, module in networks.modules().items():
-        module.load_state_dict(_below(tensors, f"{name}/"))
+        module.load_state_dict(below(tensors, f"{name}/"))
 
 
 def unpack_optimizers(
@@ -61,7 +60,7 @@ def unpack_optimizers(
     """Put the optimisers' moments, step counts and rates back."""
     for name, optimizer in optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below(tensors, f"optimizer.{name}/").items():
+        for key, value in below(tensors, f"optimizer.{name}/").items():
             index, _, moment = key.partition("/")
             state.setdefault(int(index), {})[moment] = value
         optimizer.load_state_dict({"state": state, "param_groups": rest["optimizers"][name]})
@@ -70,7 +69,7 @@ def unpack_optimizers(
 def unpack_random(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> None:
     """Put the global random generators back. Nothing here draws from them; a user's own data set may."""
     torch.set_rng_state(tensors["random/torch"])
-    cuda = _below(tensors, "random/cuda")
+    cuda = below(tensors, "random/cuda")
     if torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all([cuda[str(i)] for i in range(len(cuda))])
     version, numbers, gauss = rest["random"]["python"]
@@ -80,5 +79,6 @@ def unpack_random(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> Non
     np.random.set_state((algorithm, keys, place, has_gauss, last))  # noqa: NPY002 -- see above
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose name begins with ``prefix``, under the rest of their name."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

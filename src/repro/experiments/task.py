@@ -1,0 +1,60 @@
+"""What the rows of a table are trained and scored on: pairs of pictures, clips, or motion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import nn
+
+from repro.config import Config
+from repro.data.sets import DataSet
+from repro.metrics import Evaluation
+
+if TYPE_CHECKING:
+    from repro.experiments.request import Request
+
+Splits = tuple[DataSet[Any], DataSet[Any]]
+Scores = tuple[Evaluation, dict[str, dict[str, float]]]
+"""An evaluation, and scores on the subsets that are reported on their own: name -> {"n": examples, metric: value}."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything about a table that depends on the kind of its examples.
+
+    Attributes:
+        name: of the task, in ``Config.task``; profiles of its own are files ``profiles/NAME_PROFILE.yaml``.
+        unit: what a record's n counts, in the singular.
+        datasets: names that a request may give, the default first.
+        studio_only: rows that need the studio's ground truth.
+        splits: from (config, request) to the training and the test set.
+        measure: from (config, network, test set, device, label of the progress bar) to the scores on the fixed list of
+            test examples; the network is None for a row that learns nothing: ``config.model.kind`` says which.
+        flops: of a forward pass on one example.
+    """
+
+    name: str
+    unit: str
+    datasets: tuple[str, ...]
+    studio_only: frozenset[str]
+    splits: Callable[[Config, "Request"], Splits]
+    measure: Callable[[Config, nn.Module | None, DataSet[Any], str, str], Scores]
+    flops: Callable[[nn.Module, Config], int]
+
+
+def scores_of(evaluation: Evaluation, places: dict[str, list[int]]) -> dict[str, dict[str, float]]:
+    """Return the means over parts of the examples, by name their ``places`` in the list; empty parts are left out."""
+    found = {}
+    for name, own in places.items():
+        if own:
+            part = evaluation.per_pair.iloc[own].drop(columns=["pair", "clip", "identity"], errors="ignore")
+            means = {str(metric): float(value) for metric, value in part.mean().items() if np.isfinite(value)}
+            found[name] = {"n": len(own)} | means
+    return found
+
+
+def fixed_list(count: int, wanted: int, seed: int) -> list[int]:
+    """Return ``wanted`` of ``count`` examples, drawn once and for all and sorted; all where there are fewer."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
+    return sorted(int(index) for index in order[:wanted])
