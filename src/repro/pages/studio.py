@@ -45,7 +45,11 @@ class Sitter:
     @classmethod
     def invite(cls, split: str, index: int, detail: str = "full") -> "Sitter":
         """Return a person of the ``fashion`` set."""
-        identity = Identity("fashion", split, index)
+        return cls.of(Identity("fashion", split, index), detail)
+
+    @classmethod
+    def of(cls, identity: Identity, detail: str = "full") -> "Sitter":
+        """Return a person, dressed."""
         return cls(identity, build_person(identity, detail), Wardrobe.for_identity(identity))
 
     def camera(self, yaw: float = 0.0, pitch: float = 0.05) -> Camera:
