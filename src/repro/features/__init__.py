@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from repro.checks import require_choice
+from repro.features.i3d import I3D
 from repro.features.network import FeatureNetwork, taps_on_grid
 from repro.features.procnet import ProcNet
 from repro.features.squeezenet import SqueezeNet
 from repro.features.vgg19 import VGG19
+from repro.features.video_network import VideoNetwork
+from repro.features.videonet import SecondVideoNet, VideoNet
 from repro.features.weights import MissingWeights
 
 NETWORKS: dict[str, type[FeatureNetwork]] = {network.name: network for network in (VGG19, SqueezeNet, ProcNet)}
+VIDEO_NETWORKS: dict[str, type[VideoNetwork]] = {network.name: network for network in (VideoNet, SecondVideoNet, I3D)}
 
 
 def load(name: str, weights: str | Path | None = None) -> FeatureNetwork:
@@ -28,4 +32,23 @@ def load(name: str, weights: str | Path | None = None) -> FeatureNetwork:
     return NETWORKS[require_choice("feature network", name, tuple(NETWORKS))].load(weights)
 
 
-__all__ = ["NETWORKS", "FeatureNetwork", "MissingWeights", "load", "taps_on_grid"]
+def load_video(name: str, weights: str | Path | None = None) -> VideoNetwork:
+    """Return the frozen network ``name`` that sees clips, in eval mode; arguments and errors as for :func:`load`.
+
+    Args:
+        name: ``"videonet"``, ``"videonet_seed1"`` (ours, ship) or ``"i3d"`` (the paper's; the user brings the file).
+        weights: as for :func:`load`.
+    """
+    return VIDEO_NETWORKS[require_choice("video network", name, tuple(VIDEO_NETWORKS))].load(weights)
+
+
+__all__ = [
+    "NETWORKS",
+    "VIDEO_NETWORKS",
+    "FeatureNetwork",
+    "MissingWeights",
+    "VideoNetwork",
+    "load",
+    "load_video",
+    "taps_on_grid",
+]

@@ -1,8 +1,8 @@
-"""The one interface of frozen networks that losses and metrics look through."""
+"""What frozen networks share, and the one interface of those through which losses and metrics see images."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,60 @@ from repro.checks import require_shape
 from repro.features.weights import WeightsFile, content_hash, fill, find, read, warn_if_not_published
 
 
-class FeatureNetwork(nn.Module):
-    """Frozen features of images in [-1, 1]: ``net(images, taps=("relu1_1", ...))`` returns a tensor per tap.
+class FrozenNetwork(nn.Module):
+    """A network that is looked through, never trained: it stays in eval mode, its parameters take no gradient.
 
-    A subclass declares the constants below and fills ``self.features``, one sequence of layers. The network stays in
-    eval mode, its parameters take no gradient; gradients do flow through it to the images.
+    Gradients do flow through it to its input.
     """
 
     name: ClassVar[str]
     file: ClassVar[WeightsFile]
+
+    weights_hash: str
+    weights_file: str
+    """Where the numbers come from: a file's name, or ``random:SEED``."""
+
+    def freeze(self) -> None:
+        """Take the parameters as final: no gradient, eval mode, hash of the content."""
+        self.requires_grad_(False)
+        self.weights_hash = content_hash(self)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in eval mode, also when a model that holds this network is set to train."""
+        return super().train(False)
+
+    @classmethod
+    def load(cls, weights: str | Path | None = None) -> Self:
+        """Return the network, frozen (see :func:`repro.features.load`)."""
+        network = cls()
+        if isinstance(weights, str) and weights.startswith("random:"):
+            network.randomise(int(weights.removeprefix("random:")))
+            network.weights_file = weights
+        else:
+            path = Path(weights) if weights is not None else find(cls.file)
+            fill(network, read(path), origin=str(path), unused=cls.file.unused)
+            warn_if_not_published(path)
+            network.weights_file = path.name
+        network.freeze()
+        return network
+
+    def randomise(self, seed: int) -> None:
+        """Fill the convolutions at random so that activations keep their size (He et al. 2015); biases 0."""
+        generator = torch.Generator().manual_seed(seed)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class FeatureNetwork(FrozenNetwork):
+    """Frozen features of images in [-1, 1]: ``net(images, taps=("relu1_1", ...))`` returns a tensor per tap.
+
+    A subclass declares the constants below and fills ``self.features``, one sequence of layers.
+    """
+
     taps: ClassVar[dict[str, int]]
     """tap -> stride: an image of H rows has a map of about H / stride rows there, shallow to deep."""
     layer_of_tap: ClassVar[dict[str, int]]
@@ -34,19 +79,6 @@ class FeatureNetwork(nn.Module):
     """True: the images are moved to the network's own mean and spread inside; False: [-1, 1] goes in as it is."""
 
     features: nn.Sequential
-    weights_hash: str
-    weights_file: str
-    """Where the numbers come from: a file's name, or ``random:SEED``."""
-
-    def freeze(self) -> None:
-        """Take the parameters as final: no gradient, eval mode, hash of the content."""
-        self.requires_grad_(False)
-        self.weights_hash = content_hash(self)
-        self.train(False)
-
-    def train(self, mode: bool = True) -> "FeatureNetwork":
-        """Stay in eval mode, also when a model that holds this network is set to train."""
-        return super().train(False)
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return the network's own input for images in [-1, 1] (here: unchanged)."""
@@ -80,30 +112,6 @@ class FeatureNetwork(nn.Module):
             if index in wanted:
                 found[index] = x
         return {tap: found[self.layer_of_tap[tap]] for tap in taps}
-
-    @classmethod
-    def load(cls, weights: str | Path | None = None) -> "FeatureNetwork":
-        """Return the network, frozen (see :func:`repro.features.load`)."""
-        network = cls()
-        if isinstance(weights, str) and weights.startswith("random:"):
-            network.randomise(int(weights.removeprefix("random:")))
-            network.weights_file = weights
-        else:
-            path = Path(weights) if weights is not None else find(cls.file)
-            fill(network, read(path), origin=str(path), unused=cls.file.unused)
-            warn_if_not_published(path)
-            network.weights_file = path.name
-        network.freeze()
-        return network
-
-    def randomise(self, seed: int) -> None:
-        """Fill the convolutions at random so that activations keep their size (He et al. 2015); biases 0."""
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
 
 
 def taps_on_grid(features: Mapping[str, Tensor], tap: str, size: tuple[int, int]) -> tuple[Tensor, bool]:

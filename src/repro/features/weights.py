@@ -87,11 +87,14 @@ def read(path: Path) -> dict[str, Tensor]:
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, origin: str, unused: Sequence[str] = ()) -> None:
     """Copy ``tensors`` into ``network`` (cast to its dtype); every key must fit, but for prefixes in ``unused``.
 
+    Counters of batches, which only training reads, are left out where the network has none.
+
     Raises:
         ValueError: keys are missing, unknown or misshapen; the message lists them.
     """
     wanted = network.state_dict()
-    given = {key: tensor for key, tensor in tensors.items() if not key.startswith(tuple(unused))}
+    counters = {key for key in tensors if key.endswith(".num_batches_tracked") and key not in wanted}
+    given = {k: tensor for k, tensor in tensors.items() if not k.startswith(tuple(unused)) and k not in counters}
     problems = [
         *(f"missing {key}" for key in wanted if key not in given),
         *(f"unknown {key}" for key in given if key not in wanted),
