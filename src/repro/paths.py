@@ -30,6 +30,11 @@ def published() -> Path:
     return data() / "published.yaml"
 
 
+def claims() -> Path:
+    """Return ``data/claims.yaml``: what the papers claim."""
+    return data() / "claims.yaml"
+
+
 def manifests() -> Path:
     """Return ``data/manifests``: one description per real data set."""
     return data() / "manifests"

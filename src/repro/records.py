@@ -164,6 +164,19 @@ def published(table: str) -> dict[str, Any]:
     return result
 
 
+def claims() -> dict[str, dict[str, Any]]:
+    """Return the papers' claims from ``data/claims.yaml``: id -> claim, place, test and what is compared.
+
+    Raises:
+        RecordError: the file is not there.
+    """
+    path = paths.claims()
+    if not path.is_file():
+        raise RecordError(f"no file {path}: the papers' claims are part of the checkout")
+    content: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text("utf-8"))
+    return content
+
+
 def provenance() -> dict[str, Any]:
     """Return the fields of a record that describe the code: commit, dirty, code_hash, versions."""
     return {

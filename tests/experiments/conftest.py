@@ -22,12 +22,13 @@ def studio_cache():
 
 @pytest.fixture
 def house(studio_cache, tmp_path, monkeypatch):
-    """A project folder of its own, with the published numbers, a random procnet and the shared cache."""
-    published = paths.published().read_bytes()
+    """A project folder of its own, with the papers' numbers and claims, a random procnet and the shared cache."""
+    published, claims = paths.published().read_bytes(), paths.claims().read_bytes()
     monkeypatch.setenv("REPRO_CACHE", str(studio_cache))
     monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
     paths.weights().mkdir(parents=True)
     paths.published().write_bytes(published)
+    paths.claims().write_bytes(claims)
     save_file(features.load("procnet", weights="random:1").state_dict(), paths.weights() / "procnet.safetensors")
     monkeypatch.setattr(run, "resolve", functools.partial(rows.resolve, changes=SHORT))
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))

@@ -13,7 +13,7 @@ from IPython.display import HTML
 
 from repro import records
 from repro.config import from_mapping
-from repro.experiments import deviations, resolve
+from repro.experiments import deviations, learns, resolve
 from repro.metrics.comparison import Interval, paired_t_interval, verdict
 from repro.records import Record
 
@@ -131,16 +131,22 @@ def beside_the_paper(found: Sequence[Record], paper_metric: str, metric: str, re
 
 
 def difference(found: Sequence[Record], row: str, other: str, metric: str) -> Interval | None:
-    """Return ``row`` minus ``other`` over the seeds that both have, with its 95 % t interval; None without any."""
+    """Return ``row`` minus ``other`` over the seeds that both have, with its 95 % t interval; None without any.
+
+    A row that learns nothing is the same for every seed.
+    """
     rows = by_row(found)
-    pairs = [(rows[row][seed], rows[other][seed]) for seed in rows.get(row, {}) if seed in rows.get(other, {})]
+    other_seeds = rows.get(other, {})
+    if other_seeds and not learns(found[0].table, other):
+        other_seeds = dict.fromkeys(rows.get(row, {}), next(iter(other_seeds.values())))
+    pairs = [(rows[row][seed], other_seeds[seed]) for seed in rows.get(row, {}) if seed in other_seeds]
     values = [a.metrics[metric] - b.metrics[metric] for a, b in pairs if metric in a.metrics and metric in b.metrics]
     return paired_t_interval(values) if values else None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper about two rows: ``better`` beats ``worse`` in ``metric``."""
+    """A claim of the paper about two rows of a table: ``better`` beats ``worse`` in ``metric``."""
 
     name: str
     words: str
@@ -149,28 +155,33 @@ class Claim:
     metric: str
 
 
-# Order of Table II, as claims about pairs of rows (names: the project's list of the paper's claims).
-TABLE_2_CLAIMS = tuple(
-    Claim(name, words, better, worse, metric)
-    for metric in ("fd_procnet", "l1_person")
-    for name, words, better, worse in (
-        ("G8", "Global-Attn does worse than the Baseline", "baseline", "global_attn"),
-        ("G9", "Local-Attn beats the Baseline", "local_attn", "baseline"),
-        ("G9", "Bi-Sample beats the Baseline", "bi_sample", "baseline"),
-        ("G9", "Full beats the Baseline", "full", "baseline"),
-        ("G10", "Full beats Local-Attn (trained without flow losses)", "full", "local_attn"),
-        ("G11", "Full beats Bi-Sample", "full", "bi_sample"),
-    )
-)
+def compared(table: str, name: str | None = None) -> list[Claim]:
+    """Return what the project's list of claims (``data/claims.yaml``) compares in a table.
+
+    Args:
+        table: the paper's number ("II").
+        name: of one claim ("G9"); None = all.
+    """
+    return [
+        Claim(key, one["says"], one["better"], one["worse"], metric)
+        for key, claim in records.claims().items()
+        for one in claim.get("compare", ())
+        for metric in one["metrics"]
+        if one["table"] == table and name in (None, key)
+    ]
 
 
-def claims(found: Sequence[Record], wanted: Sequence[Claim] = TABLE_2_CLAIMS) -> pd.DataFrame:
-    """Return what holds of the paper's order: per claim the measured difference and a verdict.
+def claims(found: Sequence[Record], name: str | None = None) -> pd.DataFrame:
+    """Return what holds of the paper's claims: per compared pair of rows the measured difference and a verdict.
 
     A verdict other than "open" needs three seeds and an interval that excludes zero.
+
+    Args:
+        found: records of one table, data set and profile.
+        name: of one claim; None = all that compare rows of this table.
     """
     lines = []
-    for claim in wanted:
+    for claim in compared(found[0].table, name):
         label, sign, _ = METRICS[claim.metric]
         interval = difference(found, claim.better, claim.worse, claim.metric)
         if interval is None:
