@@ -68,7 +68,7 @@ class TestLayout:
 
     def test_parts_have_the_reference_counts(self):
         with torch.device("meta"):
-            dance, face = authors._TASKS["dance"](), authors._TASKS["face"]()
+            dance, face = authors.TASKS["dance"](), authors.TASKS["face"]()
         counts = [parameter_count(net) for net in (dance.source_previous, dance.target, dance.flow_net_reference)]
         assert counts == [1_434_758, 7_420_143, 6_610_268]
         assert [parameter_count(net) for net in (face.flow_net, face.target)] == [6_621_112, 7_416_039]

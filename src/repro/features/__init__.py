@@ -43,10 +43,13 @@ def load_video(name: str, weights: str | Path | None = None) -> VideoNetwork:
 
 
 __all__ = [
+    "I3D",
     "NETWORKS",
+    "VGG19",
     "VIDEO_NETWORKS",
     "FeatureNetwork",
     "MissingWeights",
+    "SqueezeNet",
     "VideoNetwork",
     "load",
     "load_video",

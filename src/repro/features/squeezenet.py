@@ -34,9 +34,11 @@ class SqueezeNet(FeatureNetwork):
     file = WeightsFile(
         "squeezenet1_1",
         ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1.safetensors", "squeezenet1_1_fp16.safetensors"),
-        "torchvision, https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+        "torchvision",
         "BSD-3-Clause (torchvision), trained on ImageNet",
         unused=("classifier.",),
+        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+        megabytes=4.7,
     )
     layer_of_tap = {  # noqa: RUF012
         "conv1": 1,

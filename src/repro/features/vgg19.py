@@ -36,9 +36,11 @@ class VGG19(FeatureNetwork):
     file = WeightsFile(
         "vgg19",
         ("vgg19-dcbb9e9d.pth", "vgg19.safetensors"),
-        "torchvision, https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        "torchvision",
         "BSD-3-Clause (torchvision), trained on ImageNet",
         unused=("classifier.",),
+        url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        megabytes=548.1,
     )
     _, layer_of_tap, taps = _layout()
     perceptual_taps = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

@@ -1,6 +1,7 @@
 """Files of frozen networks: looked up by name, read without executing anything, never downloaded."""
 
 import hashlib
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from repro import paths
+from repro.features import ledger
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ class WeightsFile:
     licence: str
     unused: tuple[str, ...] = ()
     """Prefixes of keys that the file holds and the network does not need (a classifier head)."""
+    url: str = ""
+    """Address of ``names[0]``, if a program can fetch it."""
+    megabytes: float | None = None
+    """Size of ``names[0]``, where its publisher says it."""
+
+    @property
+    def promised(self) -> str:
+        """First digits of the SHA-256 that the publisher put into the file's name; empty where none is published."""
+        found = re.search(r"-([0-9a-f]{8})\.pth$", self.names[0])
+        return found[1] if found else ""
 
 
 class MissingWeights(FileNotFoundError):
@@ -35,7 +47,8 @@ class MissingWeights(FileNotFoundError):
             f"{file.network} needs file {file.names[0]}"
             + (f" (or {', '.join(file.names[1:])})" if len(file.names) > 1 else "")
             + f". Source: {file.source}. Licence: {file.licence}. Put it into {self.folders[1]}"
-            + f" (also searched: {self.folders[0]}, {self.folders[2]}). Nothing is downloaded."
+            + f" (also searched: {self.folders[0]}, {self.folders[2]}). Nothing is downloaded"
+            + (": `repro weights fetch` gets it when asked." if file.url else ".")
         )
 
     @property
@@ -54,10 +67,12 @@ def find(file: WeightsFile) -> Path:
 
     Raises:
         MissingWeights: none of the folders holds it.
+        ChangedFile: it is not the file that was imported under its name.
     """
     for folder in folders():
         for name in file.names:
             if (folder / name).is_file():
+                ledger.refuse_changed(folder / name)
                 return folder / name
     raise MissingWeights(file)
 

@@ -1,17 +1,20 @@
 """Fréchet distance between two sets of pictures, seen through a named network."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from repro.checks import require_shape
 from repro.features import FeatureNetwork, MissingWeights
-from repro.features.weights import WeightsFile, content_hash, find
+from repro.features.weights import WeightsFile, content_hash, find, read
 
 INCEPTION = WeightsFile(
     "fid_torch_fidelity",
-    ("weights-inception-2015-12-05-6726825d.pth",),
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-    "Apache-2.0 (torch-fidelity's conversion of TensorFlow's Inception)",
+    ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth"),
+    "torch-fidelity's release of TensorFlow's Inception",
+    "Apache-2.0",
+    url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
 )
 
 
@@ -65,20 +68,30 @@ def pooled_features(network: FeatureNetwork, images: Tensor) -> Tensor:
 
 
 class InceptionFeatures:
-    """The 2048 pooled features of TensorFlow's Inception v3, by torch-fidelity; its file is looked up by name.
+    """The 2048 pooled features of TensorFlow's Inception v3, by torch-fidelity.
+
+    Args:
+        device: where it runs.
+        path: the file; None looks it up by name.
 
     Raises:
         MissingWeights: the file is nowhere; ``.need`` is the text for a table.
+        ValueError: the file holds something else.
     """
 
-    def __init__(self, device: torch.device | str = "cpu"):
-        path = find(INCEPTION)
+    def __init__(self, device: torch.device | str = "cpu", path: Path | None = None):
+        path = path or find(INCEPTION)
+        read(path)  # named tensors and nothing else, or an error that names the file
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         self.device = device
-        self.network = FeatureExtractorInceptionV3(
-            "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
-        ).to(device)
+        try:
+            network = FeatureExtractorInceptionV3(
+                "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
+            )
+        except RuntimeError as error:  # torch's word for keys that do not fit
+            raise ValueError(f"{path} does not hold this Inception: {error}") from error
+        self.network = network.to(device)
         self.weights_hash = content_hash(self.network)
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """LPIPS through the ``lpips`` package, with the trunk's file looked up by name (nothing is downloaded)."""
 
 import warnings
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,11 @@ from repro.features.weights import WeightsFile, content_hash, fill, find, read
 ALEXNET = WeightsFile(
     "lpips_alex",
     ("alexnet-owt-7be5be79.pth", "alexnet.safetensors"),
-    "torchvision, https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    "torchvision",
     "BSD-3-Clause (torchvision), trained on ImageNet",
     unused=("classifier.",),
+    url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    megabytes=233.1,
 )
 
 TRUNKS = {"squeeze": SqueezeNet.file, "alex": ALEXNET}
@@ -28,14 +31,16 @@ class LPIPS:
     Args:
         trunk: ``"squeeze"`` or ``"alex"``.
         device: where it runs.
+        path: the trunk's file; None looks it up by name.
 
     Raises:
         MissingWeights: the trunk's file is nowhere; ``.need`` is the text for a table.
+        ValueError: the file holds something else.
     """
 
-    def __init__(self, trunk: str, device: torch.device | str = "cpu"):
+    def __init__(self, trunk: str, device: torch.device | str = "cpu", path: Path | None = None):
         file = TRUNKS[require_choice("LPIPS trunk", trunk, tuple(TRUNKS))]
-        path = find(file)
+        path = path or find(file)
         import lpips  # only here: a machine that trains need not have it
 
         with warnings.catch_warnings():

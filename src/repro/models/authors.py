@@ -25,7 +25,7 @@ from repro.models.temporal_discriminator import TemporalDiscriminator
 from repro.models.view import ViewFlowEstimator, ViewGFLA
 
 # Task -> the network, not initialised. Animation and views have the layers and windows of "fashion".
-_TASKS: dict[str, Callable[[], nn.Module]] = {
+TASKS: dict[str, Callable[[], nn.Module]] = {
     "fashion": lambda: GFLA(ATTENTION_LAYERS["fashion"]),
     "market": lambda: GFLA(ATTENTION_LAYERS["market"]),
     "fashion-flow": lambda: FlowEstimator(ATTENTION_LAYERS["fashion"]),
@@ -114,7 +114,7 @@ def load(checkpoint: str | Path | Mapping[str, Tensor], task: str) -> nn.Module:
         ValueError: unknown task, a file that cannot be read, or keys that are unknown, missing, misshapen, not
             finite or contradictory: one message lists them.
     """
-    build = _TASKS[require_choice("task", task, tuple(_TASKS))]
+    build = TASKS[require_choice("task", task, tuple(TASKS))]
     given, origin = (checkpoint, "the mapping") if isinstance(checkpoint, Mapping) else _read(Path(checkpoint))
     for key in ("state_dict", "model"):
         if isinstance(given.get(key), Mapping):
@@ -234,5 +234,5 @@ def _message(complaints: Mapping[str, list[str]], origin: str, task: str, expect
     ]
     return (
         f"{origin} does not fit task {task!r}, which expects {expected} keys at width 1: {'; '.join(parts)}. "
-        f"Is it a checkpoint of another task? Known tasks: {', '.join(_TASKS)}"
+        f"Is it a checkpoint of another task? Known tasks: {', '.join(TASKS)}"
     )

@@ -1,0 +1,190 @@
+"""Networks that others publish: where each file comes from, and how it gets into the user's folder, checked.
+
+Nothing is fetched unless it is asked for. A file counts as known when its keys fit the network that needs it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from repro import features, paths
+from repro.checks import require_choice
+from repro.experiments.weights import exported
+from repro.features import ledger
+from repro.features.download import Report, download
+from repro.features.weights import WeightsFile, find, read
+from repro.metrics.frechet import INCEPTION, InceptionFeatures
+from repro.metrics.perceptual import ALEXNET, LPIPS
+from repro.models import authors
+
+AUTHORS = "https://github.com/RenYurui/Global-Flow-Local-Attention (links to the released folders)"
+AUTHORS_LICENCE = "CC BY-NC 4.0: no commercial use"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file of somebody else's network.
+
+    Attributes:
+        file: its names, source, licence, address and size.
+        fits: raises ValueError unless the file at a path holds this network.
+    """
+
+    file: WeightsFile
+    fits: Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of one file on this machine.
+
+    Attributes:
+        state: "ships", "there", "missing", "changed" or "damaged".
+        words: path and checksum, or what to do.
+    """
+
+    name: str
+    state: str
+    words: str
+
+
+def _authors(task: str) -> Known:
+    names = (f"authors-{task}.pth", f"authors-{task}.safetensors")
+    file = WeightsFile(f"authors-{task}", names, AUTHORS, AUTHORS_LICENCE)
+    return Known(file, lambda path: authors.load(path, task))
+
+
+KNOWN: dict[str, Known] = {
+    "vgg19": Known(features.VGG19.file, features.VGG19.load),
+    "squeezenet1_1": Known(features.SqueezeNet.file, features.SqueezeNet.load),
+    "alexnet": Known(ALEXNET, lambda path: LPIPS("alex", path=path)),
+    "inception": Known(INCEPTION, lambda path: InceptionFeatures(path=path)),
+    "i3d": Known(features.I3D.file, features.I3D.load),
+} | {f"authors-{task}": _authors(task) for task in authors.TASKS}
+
+
+def fetch(name: str, report: Report = lambda done, total: None) -> Path:
+    """Return the file of a known network after fetching it into the user's folder; one that is there is kept.
+
+    Args:
+        name: key of ``KNOWN``.
+        report: told about progress.
+
+    Raises:
+        ValueError: an unknown name, a file that cannot be fetched by a program, one that does not fit.
+        DownloadError: see :func:`repro.features.download.download`.
+    """
+    known = KNOWN[require_choice("network", name, tuple(KNOWN))]
+    if not known.file.url:
+        raise ValueError(
+            f"{name} cannot be fetched by a program: get it from {known.file.source} ({known.file.licence}), then "
+            f"repro weights import FILE --as {name}"
+        )
+    target = paths.user_weights() / known.file.names[0]
+    if not target.is_file():
+        download(known.file.url, target, promised=known.file.promised, report=report)
+        try:
+            known.fits(target)
+        except ValueError:
+            target.unlink()
+            raise
+        ledger.enter(target)
+    return target
+
+
+def import_file(source: Path, name: str = "", *, replace: bool = False) -> tuple[str, Path, str]:
+    """Return (network, file, SHA-256) of a file that was copied into the user's folder and found to fit.
+
+    Args:
+        source: the user's file: ``.safetensors``, or ``.pth``/``.pt`` with tensors only.
+        name: key of ``KNOWN``; empty = told from the file's name.
+        replace: let it take the place of another file of the same network.
+
+    Raises:
+        ValueError: nobody knows the file, it is not the publisher's, does not fit, or another one is there already.
+    """
+    if not source.is_file():
+        raise ValueError(f"no file {source}")
+    name = name or _recognised(source)
+    known = KNOWN[require_choice("network", name, tuple(KNOWN))]
+    digest = ledger.sha256(source)
+    if source.name == known.file.names[0] and not digest.startswith(known.file.promised):
+        raise ValueError(
+            f"{source} is not the publisher's file: sha256 {digest[:8]}..., its name promises {known.file.promised}; "
+            "get it again"
+        )
+    others = {
+        path: there
+        for own in known.file.names
+        if (path := paths.user_weights() / own).is_file() and (there := ledger.sha256(path)) != digest
+    }
+    if others and not replace:
+        path, there = next(iter(others.items()))
+        raise ValueError(
+            f"{path} is another file already (sha256 {there[:12]}..., yours {digest[:12]}...): results made with it "
+            "would change their meaning; --replace if that is meant"
+        )
+    known.fits(source)
+    target = paths.user_weights() / _name(source, known.file)
+    _copy(source, target)
+    for path in others.keys() - {target}:
+        path.unlink()
+    return name, target, ledger.enter(target)
+
+
+def check(names: tuple[str, ...] = ()) -> Iterator[Checked]:
+    """Yield the state of every known file on this machine, and of the networks that ship: read, compared, tried.
+
+    Args:
+        names: keys of ``KNOWN``; empty = all, and what ships.
+    """
+    if not names:
+        for path in exported():
+            yield _tried(path.name, path, read, "ships")
+    for name in names or KNOWN:
+        known = KNOWN[require_choice("network", name, tuple(KNOWN))]
+        try:
+            path = find(known.file)
+        except features.MissingWeights as missing:
+            yield Checked(name, "missing", str(missing))
+        except ledger.ChangedFile as changed:
+            yield Checked(name, "changed", str(changed))
+        else:
+            yield _tried(name, path, known.fits, "there")
+
+
+def _tried(name: str, path: Path, fits: Callable[[Path], object], state: str) -> Checked:
+    try:
+        fits(path)
+    except ValueError as error:
+        return Checked(name, "damaged", str(error))
+    return Checked(name, state, f"{path}, sha256 {ledger.sha256(path)[:12]}...")
+
+
+def _recognised(source: Path) -> str:
+    for name, known in KNOWN.items():
+        if source.name in known.file.names:
+            return name
+    raise ValueError(
+        f"cannot tell from its name which network {source.name} is: add --as with one of {', '.join(KNOWN)}"
+    )
+
+
+def _name(source: Path, file: WeightsFile) -> str:
+    """Return the name that a file gets: its own if it is a known one, else the last known one with its suffix."""
+    if source.name in file.names:
+        return source.name
+    own = [name for name in file.names if Path(name).suffix == source.suffix]
+    if not own:
+        raise ValueError(f"expected a file like {' or '.join(file.names)}, got {source.name}")
+    return own[-1]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".import-") as folder:
+        shutil.copyfile(source, Path(folder) / target.name)
+        (Path(folder) / target.name).replace(target)
