@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 from repro.data.mocap.capture import product, rotation_vectors
+from repro.data.mocap.feet import pinned, slide
 from repro.data.studio.mesh import Mesh
 from repro.data.studio.skeleton import BONE, Pose, rotation_matrices
 from repro.data.studio.tubes import Array
@@ -40,10 +41,13 @@ def planted(mesh: Mesh, poses: tuple[Pose, ...], fps: float) -> tuple[Pose, ...]
     shift[:, 1] = -_ground(soles[..., 1], stands, fps)
     level = _pitched(mesh, _shifted(poses, shift))
     soles = _soles(mesh, level)
-    shift[1:, [0, 2]] = -np.cumsum(_slide(soles, stands), axis=0)
+    shift[1:, [0, 2]] = -np.cumsum(slide(soles, stands), axis=0)
     # What no pitch brings out comes up with the whole person.
     shift[:, 1] = -np.minimum(soles[..., 1].min(1), 0.0)
-    return _shifted(level, shift)
+    poses, soles = _shifted(level, shift), soles + shift[:, None]
+    for foot, own in zip(FEET, _points(mesh)):
+        poses = pinned(mesh, poses, soles[:, own], stands[:, own], foot.partition("_")[0], fps)
+    return poses
 
 
 def _shifted(poses: tuple[Pose, ...], shift: Array) -> tuple[Pose, ...]:
@@ -58,6 +62,12 @@ def _soles(mesh: Mesh, poses: tuple[Pose, ...]) -> Array:
         own, rest = transforms[:, BONE[foot]], mesh.rest_vertices[mesh.weights[:, BONE[foot]] > 0.99]
         places.append(np.einsum("tij,nj->tni", own[..., :3], rest) + own[:, None, :, 3])
     return np.concatenate(places, 1)
+
+
+def _points(mesh: Mesh) -> tuple[slice, slice]:
+    """Which of the points of :func:`_soles` are the right foot's, and which the left one's."""
+    right, left = (int((mesh.weights[:, BONE[foot]] > 0.99).sum()) for foot in FEET)
+    return slice(right), slice(right, right + left)
 
 
 def _stands(soles: Array, fps: float) -> Array:
@@ -80,16 +90,6 @@ def _ground(heights: Array, stands: Array, fps: float) -> Array:
     lowest = np.where(standing, heights, np.inf).min(1)
     height = np.interp(np.arange(len(heights)), frames, lowest[frames])
     return gaussian_filter1d(height, SMOOTH * fps, mode="nearest")
-
-
-def _slide(soles: Array, stands: Array) -> Array:
-    """How far the standing points slide, (T - 1, 2), from each frame to the next; zero where none stands."""
-    shift = np.diff(soles[..., [0, 2]], axis=0)
-    # The lowest points carry the weight.
-    height = (soles[1:, :, 1] + soles[:-1, :, 1]) / 2
-    weight = stands * np.exp(-(height - height.min(1, keepdims=True)) / 0.01)
-    total = weight.sum(1)
-    return np.einsum("tn,tnk->tk", weight, shift) / np.maximum(total, 1e-9)[:, None]
 
 
 def _pitched(mesh: Mesh, poses: tuple[Pose, ...]) -> tuple[Pose, ...]:
