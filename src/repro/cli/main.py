@@ -116,13 +116,25 @@ def parser() -> argparse.ArgumentParser:
         action.add_argument("--size", metavar="PIXELS", help="or H,W; default 64, market 128,64, h36m 1000")
         action.add_argument("--scale", default="default", help="tiny, default, full")
 
-    weights = commands.add_parser("weights", help="list networks, train procnet")
+    weights = commands.add_parser("weights", help="list networks, train those that losses and metrics look through")
     actions = weights.add_subparsers(title="actions", required=True, metavar="ACTION")
     _command(actions, "list", "weights.show", "list the networks that ship and the files that are missing")
-    procnet = _command(actions, "procnet", "weights.procnet", "train the small feature network of our own")
-    procnet.add_argument("--out", metavar="DIR", help="default: the project's data/weights")
-    procnet.add_argument("--steps", type=int, metavar="N")
-    procnet.add_argument("--seed", type=int, default=0, metavar="N")
+    for name, text in (("procnet", "of pictures"), ("videonet", "of clips (seeds 0 and 1)")):
+        network = _command(actions, name, f"weights.{name}", f"train the small feature network of our own, {text}")
+        network.add_argument("--out", metavar="DIR", help="default: the project's data/weights")
+        network.add_argument("--steps", type=int, metavar="N")
+        network.add_argument("--seed", type=int, default=0, metavar="N")
+    sensitivity = _command(actions, "sensitivity", "weights.sensitivity", "measure whether the video networks see time")
+    sensitivity.add_argument("--out", metavar="DIR", help="default: the project's data/records")
+
+    fetch = _command(actions, "fetch", "outside_weights.fetch", "fetch a published network's file; resumes")
+    fetch.add_argument("name", metavar="NAME", help="as repro weights list names it: vgg19, alexnet, inception, ...")
+    bring = _command(actions, "import", "outside_weights.import_file", "take in a network's file that you have")
+    bring.add_argument("file", metavar="PATH")
+    bring.add_argument("--as", dest="name", metavar="NAME", help="which network; default told from the file's name")
+    bring.add_argument("--replace", action="store_true", help="in place of another file of the same network")
+    checked = _command(actions, "check", "outside_weights.check", "read, compare and try the networks' files")
+    checked.add_argument("names", nargs="*", metavar="NAME", help="default all")
 
     _command(commands, "doctor", "doctor.show", "show versions, device, threads, cache and weights of this machine")
     return top

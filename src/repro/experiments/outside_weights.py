@@ -65,6 +65,11 @@ KNOWN: dict[str, Known] = {
 } | {f"authors-{task}": _authors(task) for task in authors.TASKS}
 
 
+def known(name: str) -> Known:
+    """Return what is known of a network; an unknown name is an error that lists the others."""
+    return KNOWN[require_choice("network", name, tuple(KNOWN))]
+
+
 def fetch(name: str, report: Report = lambda done, total: None) -> Path:
     """Return the file of a known network after fetching it into the user's folder; one that is there is kept.
 
@@ -76,17 +81,17 @@ def fetch(name: str, report: Report = lambda done, total: None) -> Path:
         ValueError: an unknown name, a file that cannot be fetched by a program, one that does not fit.
         DownloadError: see :func:`repro.features.download.download`.
     """
-    known = KNOWN[require_choice("network", name, tuple(KNOWN))]
-    if not known.file.url:
+    one = known(name)
+    if not one.file.url:
         raise ValueError(
-            f"{name} cannot be fetched by a program: get it from {known.file.source} ({known.file.licence}), then "
+            f"{name} cannot be fetched by a program: get it from {one.file.source} ({one.file.licence}), then "
             f"repro weights import FILE --as {name}"
         )
-    target = paths.user_weights() / known.file.names[0]
+    target = paths.user_weights() / one.file.names[0]
     if not target.is_file():
-        download(known.file.url, target, promised=known.file.promised, report=report)
+        download(one.file.url, target, promised=one.file.promised, report=report)
         try:
-            known.fits(target)
+            one.fits(target)
         except ValueError:
             target.unlink()
             raise
@@ -108,16 +113,16 @@ def import_file(source: Path, name: str = "", *, replace: bool = False) -> tuple
     if not source.is_file():
         raise ValueError(f"no file {source}")
     name = name or _recognised(source)
-    known = KNOWN[require_choice("network", name, tuple(KNOWN))]
+    one = known(name)
     digest = ledger.sha256(source)
-    if source.name == known.file.names[0] and not digest.startswith(known.file.promised):
+    if source.name == one.file.names[0] and not digest.startswith(one.file.promised):
         raise ValueError(
-            f"{source} is not the publisher's file: sha256 {digest[:8]}..., its name promises {known.file.promised}; "
+            f"{source} is not the publisher's file: sha256 {digest[:8]}..., its name promises {one.file.promised}; "
             "get it again"
         )
     others = {
         path: there
-        for own in known.file.names
+        for own in one.file.names
         if (path := paths.user_weights() / own).is_file() and (there := ledger.sha256(path)) != digest
     }
     if others and not replace:
@@ -126,8 +131,8 @@ def import_file(source: Path, name: str = "", *, replace: bool = False) -> tuple
             f"{path} is another file already (sha256 {there[:12]}..., yours {digest[:12]}...): results made with it "
             "would change their meaning; --replace if that is meant"
         )
-    known.fits(source)
-    target = paths.user_weights() / _name(source, known.file)
+    one.fits(source)
+    target = paths.user_weights() / _name(source, one.file)
     _copy(source, target)
     for path in others.keys() - {target}:
         path.unlink()
@@ -144,15 +149,15 @@ def check(names: tuple[str, ...] = ()) -> Iterator[Checked]:
         for path in exported():
             yield _tried(path.name, path, read, "ships")
     for name in names or KNOWN:
-        known = KNOWN[require_choice("network", name, tuple(KNOWN))]
+        one = known(name)
         try:
-            path = find(known.file)
+            path = find(one.file)
         except features.MissingWeights as missing:
             yield Checked(name, "missing", str(missing))
         except ledger.ChangedFile as changed:
             yield Checked(name, "changed", str(changed))
         else:
-            yield _tried(name, path, known.fits, "there")
+            yield _tried(name, path, one.fits, "there")
 
 
 def _tried(name: str, path: Path, fits: Callable[[Path], object], state: str) -> Checked:
@@ -164,8 +169,8 @@ def _tried(name: str, path: Path, fits: Callable[[Path], object], state: str) ->
 
 
 def _recognised(source: Path) -> str:
-    for name, known in KNOWN.items():
-        if source.name in known.file.names:
+    for name, one in KNOWN.items():
+        if source.name in one.file.names:
             return name
     raise ValueError(
         f"cannot tell from its name which network {source.name} is: add --as with one of {', '.join(KNOWN)}"
