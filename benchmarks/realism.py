@@ -5,6 +5,7 @@ Two questions about the test people of ``fashion`` at 256 pixels:
 1. pose: on frontal and back views, how many of the visible limb joints (shoulders to wrists, hips to ankles) does the
    estimator find within 5 % of the body's height? A joint is visible when nothing but its own limb and
    the cloth on it hides it; knees and ankles behind a skirt are hidden. Frontal and back: within 45 degrees.
+   Every miss gets one cause: the joint of the other side was found, nothing was, something near, something elsewhere.
 2. identity: half of each person's views are the gallery, the other half are asked for, each cut out by the person's
    mask and resized to 256 x 128. How often does the most similar gallery view (cosine) show the right person?
 
@@ -28,6 +29,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from repro.data.pair import Pair
@@ -38,12 +40,21 @@ from repro.data.studio.shot import joints_visible, shoot
 from repro.data.studio.skeleton import OPENPOSE_18
 
 SIZE = 256
-INPUTS = (256, 368, 480)  # sides of the estimator's input: persons near and far, heat maps averaged, as OpenPose does
+# Sides of the estimator's input, whose maps are averaged over sizes and over mirror images, as OpenPose does. It was
+# trained on persons of 0.4 to 0.8 of a side of 368, 147 to 294 pixels: of these sides a whole body (216 pixels of 304)
+# is 136, 182 and 261 pixels high, the body of a portrait (380 of 304, cut off below the hips) 240, 320 and 460.
+INPUTS = (192, 256, 368)
 MARGIN = 24  # pixels of wall added around the picture: the estimator was trained on persons that do not fill it
 GRID = 152  # side of the averaged heat maps: two pixels of the picture each
 WITHIN = 0.05  # of the body's height
+SMOOTH = (
+    3.0  # pixels of that grid; the estimator's own software smooths heat maps by 0.75 cells, here 2.5 to 4.75 pixels
+)
 SEEN = 0.05  # heat of the weakest peak that counts as a finding
+NEAR = 0.12  # a miss up to here is one of place, beyond it something else was taken for the joint
+CAUSES = ("found", "the other side's", "nothing found", "near", "elsewhere")
 LIMBS = tuple(range(2, 14))
+OTHER = [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]
 
 # Parent, child and the first of the two channels (x, y) of their affinity field; 13 limbs from the neck outwards are
 # the tree by which joints are put together.
@@ -98,19 +109,22 @@ def pose_scores(people: Any, views: list[int], most: int, estimate: Callable[[Te
     """Return the share of visible limb joints that are found, in all and per joint, side and part of the body."""
     chosen = [view for view in views if abs(np.cos(people.shot(view).camera.yaw)) > 0.7][:most]
     hits: dict[str, list[bool]] = {"all": []}
-    errors = []
+    errors, causes = [], []
     for view in chosen:
         shot = people.shot(view)
         visible = _visible(shot)
         stature = float(shot.mesh.skeleton.points["crown"][1][1])
         height = shot.camera.focal * SIZE * stature / shot.camera.distance
-        distance = np.linalg.norm(estimate(_look(people, view).source).numpy() - shot.joints(), axis=1) / height
+        found, joints = estimate(_look(people, view).source).numpy(), shot.joints()
+        distance = np.linalg.norm(found - joints, axis=1) / height
+        to_other = np.linalg.norm(found - joints[OTHER], axis=1) / height
         facing = "front" if np.cos(shot.camera.yaw) > 0 else "back"
         framing = "whole body" if shot.camera.focal < 3 else "upper body"
         for joint in LIMBS:
             if visible[joint]:
                 hit = bool(distance[joint] <= WITHIN)  # a joint that was not found is infinitely far
                 errors.append(distance[joint])
+                causes.append(cause(distance[joint], to_other[joint]))
                 for group in (
                     "all",
                     facing,
@@ -125,9 +139,26 @@ def pose_scores(people: Any, views: list[int], most: int, estimate: Callable[[Te
         "within": WITHIN, "unit": "body height", "views": len(chosen), "joints": len(hits["all"]),
         "found": shares["all"], "missed_altogether": round(float(np.isinf(errors).mean()), 4),
         "median_error": round(float(np.median(errors)), 4),
+        "causes": {name: round(causes.count(name) / len(causes), 4) for name in CAUSES},
         "by_group": {name: share for name, share in shares.items() if not name.startswith(("person", "all"))},
         "worst_people": {name: share for share, name in worst[:8]},
     }  # fmt: skip
+
+
+def cause(distance: float, to_other: float) -> str:
+    """Return which of ``CAUSES`` a joint belongs to.
+
+    Args:
+        distance: of what was found for it from the joint, parts of the body's height, inf = nothing was found.
+        to_other: of the same from the joint of the other side.
+    """
+    if distance <= WITHIN:
+        return "found"
+    if not np.isfinite(distance):
+        return "nothing found"
+    if to_other <= WITHIN:
+        return "the other side's"
+    return "near" if distance <= NEAR else "elsewhere"
 
 
 def _visible(shot: Any) -> np.ndarray:
@@ -196,7 +227,8 @@ class Pose:
                 total = total + F.interpolate(maps, size=(GRID, GRID), mode="bicubic", align_corners=False)
         maps = total[0] / (2 * len(INPUTS))
         stride = padded.shape[-1] / GRID
-        return (assembled(maps[:18], maps[19:]) + 0.5) * stride - 0.5 - MARGIN
+        heat = torch.from_numpy(gaussian_filter(maps[:18].numpy(), (0, SMOOTH, SMOOTH)))
+        return (assembled(heat, maps[19:]) + 0.5) * stride - 0.5 - MARGIN
 
     def forward(self, picture: Tensor) -> Tensor:
         """Return heat maps and affinity fields (1, 57, h, w) of BGR pictures in [-1, 1]."""

@@ -55,3 +55,14 @@ def test_convention_tensorflow_padding_and_resizing(realism):
     assert realism._tensorflow_same(torch.ones(1, 1, 4, 4), 3, 1).shape == (1, 1, 6, 6)
     resized = realism._tensorflow_resize(torch.tensor([[[[0.0, 1.0]]]]), torch.Size((1, 4)))
     assert resized.flatten().tolist() == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_every_joint_is_found_or_has_one_cause(realism):
+    assert realism.cause(0.05, 0.01) == "found", "sides that lie together are not exchanged"
+    assert realism.cause(float("inf"), float("inf")) == "nothing found"
+    assert realism.cause(0.2, 0.03) == "the other side's"
+    assert realism.cause(0.08, 0.2) == "near"
+    assert realism.cause(0.2, 0.06) == "elsewhere"
+    other = [realism.OPENPOSE_18[joint] for joint in realism.OTHER]
+    assert (other[0], other[2], other[13]) == ("nose", "left_shoulder", "right_ankle")
+    assert [realism.OTHER[joint] for joint in realism.OTHER] == list(range(18))
