@@ -50,6 +50,7 @@ class DataConfig:
     scale: Literal["tiny", "default", "full"] = "full"  # of the procedural sets; real layouts have one scale
     heatmap_sigma: float = 6.0  # pixels of the image
     flips: bool = False  # mirror half of the pairs while training
+    augmentation: bool = True  # clips: turned and shifted while training, as the authors do it
     # clips: the frames' skeletons as the set has them clean, as a detector finds them, or the latter cleaned by ours
     skeletons: Literal["clean", "noisy", "extracted"] = "clean"
 
@@ -93,6 +94,9 @@ class MotionConfig:
     steps: int = 0
     batch: int = 32
     loss: Literal["mse", "l1"] = "mse"  # the code's; l1 is Eq. 16's
+    dropout: float = 0.15
+    missing: Literal["zero", "hold"] = "zero"  # a joint that was not found: the authors' zero, or where it last was
+    skeleton_map: bool = False  # filters: through a linear map from COCO's joints, fitted on the training sequences
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ CHUNK = 6
 """Frames of a clip between two optimiser steps: what the temporal discriminator looks at."""
 _POSITIVE = {"batch", "model.width", "model.init_gain", "data.size", "data.heatmap_sigma", "optimizer.lr"}
 _POSITIVE |= {"evaluation.pairs", "evaluation.clips", "clip.batch", "clip.frames", "motion.batch"}
-_SHARES = {"optimizer.beta1", "optimizer.beta2", "optimizer.decay_from"}
+_SHARES = {"optimizer.beta1", "optimizer.beta2", "optimizer.decay_from", "motion.dropout"}
 
 
 def read_settings(path: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:

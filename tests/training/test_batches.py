@@ -72,5 +72,5 @@ def test_the_loader_starts_anywhere():
 
 
 def test_too_few_pairs_for_one_batch():
-    with pytest.raises(ValueError, match=r"at least 2 pairs .* has 1"):
+    with pytest.raises(ValueError, match=r"at least 2 examples .* has 1"):
         batches(length=1)

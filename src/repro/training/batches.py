@@ -7,6 +7,7 @@ see the same pairs in the same order.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader
 from repro.data.joints import heatmaps, mirror_joints
 from repro.data.pair import Pair
 
-STREAMS = {"flow": 1, "joint": 2}  # each stage has an order of its own
+STREAMS = {"flow": 1, "joint": 2, "clip": 3, "motion": 4}  # each stage has an order of its own
 
 
 class Batch(NamedTuple):
@@ -61,21 +62,15 @@ class Batches:
     flips: bool
 
     def __post_init__(self) -> None:
-        if len(self.dataset) < self.batch:
-            raise ValueError(f"expected at least {self.batch} pairs (one batch), the data set has {len(self.dataset)}")
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
+        permuted(len(self.dataset), self.batch, self.seed, self.stage, 0)  # refuses a set that is too small
 
     def indices(self, step: int) -> list[int]:
         """Return the pairs of batch number ``step``: a new permutation per epoch."""
-        epoch, position = divmod(step, len(self.dataset) // self.batch)
-        if self._order[0] != epoch:
-            self._order = (epoch, self._random(epoch, purpose=0).permutation(len(self.dataset)))
-        start = position * self.batch
-        return [int(index) for index in self._order[1][start : start + self.batch]]
+        return permuted(len(self.dataset), self.batch, self.seed, self.stage, step)
 
     def mirrored(self, step: int) -> Tensor:
         """Return (B,) bool: which pairs of batch number ``step`` are mirrored."""
-        drawn = self._random(step, purpose=1).random(self.batch) < 0.5
+        drawn = generator(self.seed, self.stage, step, purpose=1).random(self.batch) < 0.5
         return torch.from_numpy(drawn & self.flips)
 
     def __getitem__(self, step: int) -> Batch:
@@ -85,10 +80,28 @@ class Batches:
     def __len__(self) -> int:
         return 2**62
 
-    def _random(self, number: int, purpose: int) -> np.random.Generator:
-        return np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence([self.seed, STREAMS[self.stage], purpose, number]))
-        )
+
+def generator(seed: int, stage: str, number: int, purpose: int) -> np.random.Generator:
+    """Return the generator of one purpose in a stage, for example of batch ``number``."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, STREAMS[stage], purpose, number])))
+
+
+def permuted(length: int, batch: int, seed: int, stage: str, step: int) -> list[int]:
+    """Return the examples of batch number ``step``: a new permutation per epoch, its incomplete last batch dropped.
+
+    Raises:
+        ValueError: the data set has fewer examples than one batch.
+    """
+    if length < batch:
+        raise ValueError(f"expected at least {batch} examples (one batch), the data set has {length}")
+    epoch, position = divmod(step, length // batch)
+    order = _permutation(length, seed, stage, epoch)
+    return [int(index) for index in order[position * batch : (position + 1) * batch]]
+
+
+@lru_cache(1)
+def _permutation(length: int, seed: int, stage: str, epoch: int) -> np.ndarray:
+    return generator(seed, stage, epoch, purpose=0).permutation(length)
 
 
 def as_batch(pairs: Sequence[Pair], sigma: float, mirrored: Tensor | None = None) -> Batch:

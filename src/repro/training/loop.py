@@ -13,6 +13,8 @@ from repro.config import Config, flatten, to_mapping
 from repro.records import write_whole
 from repro.training import checkpoint, curves, host
 from repro.training.batches import Batches, Order, loader
+from repro.training.clip_batches import ClipBatches, FrameBatches
+from repro.training.clip_stage import ClipStage
 from repro.training.networks import build_discriminators, build_features, build_generator, start_from
 from repro.training.stages import FlowStage, JointStage, Stage, rate_factor, set_rate
 from repro.training.state import Networks, below, pack, unpack_networks, unpack_optimizers, unpack_random
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
 STAGES: dict[str, Callable[["Fabric", Networks, Any, Config], Stage]] = {
     "flow": FlowStage,
     "joint": JointStage,
+    "clip": ClipStage,
 }
 
 
 def order_of(dataset: Sequence[Any], config: Config, seed: int, stage: str) -> Order:
     """Return the order of the training batches of a stage: ``order[step]`` is what its step takes."""
+    if config.task == "clips":
+        order = ClipBatches if stage == "clip" else FrameBatches
+        return order(dataset, config, seed, stage)  # type: ignore[arg-type]  # a set of clips
     return Batches(dataset, config.batch, seed, stage, config.data.heatmap_sigma, config.data.flips)
 
 

@@ -84,14 +84,10 @@ class JointStage(Stage):
 
     def __init__(self, fabric: "Fabric", networks: Networks, features: FeatureNetwork, config: Config) -> None:
         self.fabric = fabric
-        self.features = features
         self.weights = loss_weights(config.joint)
-        self.perceptual, self.style = PerceptualLoss(features), StyleLoss(features)
+        self.image_losses = ImageLosses(features, self.weights)
         self.flow_losses = FlowLosses(networks.generator, features, config, self.weights)
         self.notes = self.flow_losses.notes
-        taps = (*self.perceptual.taps * bool(self.weights.perceptual), *self.style.taps * bool(self.weights.style))
-        self.image_taps = tuple(dict.fromkeys(taps))
-
         settings, generator = config.optimizer, networks.generator
         rates: dict[nn.Module, float] = {generator: settings.lr}
         if isinstance(generator, GFLA):
@@ -113,17 +109,9 @@ class JointStage(Stage):
         if self.weights.adversarial:
             extra["discriminator"] = self.judge.learn(batch.target, out.image.detach())
             terms["adversarial"] = self.judge.loss(out.image)
-        if self.weights.l1:
-            terms["l1"] = l1(out.image, batch.target)
-
         # One look at the target serves the image losses and the flow losses.
-        seen = self.flow_losses.see(batch.target, also=self.image_taps)
-        if self.image_taps:
-            generated = self.features(out.image, taps=self.image_taps)
-            if self.weights.perceptual:
-                terms["perceptual"] = self.perceptual(generated, seen)
-            if self.weights.style:
-                terms["style"] = self.style(generated, seen)
+        seen = self.flow_losses.see(batch.target, also=self.image_losses.taps)
+        terms |= self.image_losses(out.image, batch.target, seen)
         terms |= self.flow_losses(out.flows, self.flow_losses.see(batch.source), seen, batch.person)
 
         total = joint_loss(terms, self.weights).total
@@ -155,6 +143,38 @@ class Judge:
     def loss(self, fake: Tensor) -> Tensor:
         """Return what the generator minimises."""
         return adversarial.generator_loss(self.discriminator(fake), self.mode)
+
+
+class ImageLosses:
+    """L1, perceptual and style loss of generated images.
+
+    Attributes:
+        taps: names of the features that they look at.
+    """
+
+    def __init__(self, features: FeatureNetwork, weights: LossWeights) -> None:
+        self.features, self.weights = features, weights
+        self.perceptual, self.style = PerceptualLoss(features), StyleLoss(features)
+        taps = (*self.perceptual.taps * bool(weights.perceptual), *self.style.taps * bool(weights.style))
+        self.taps = tuple(dict.fromkeys(taps))
+
+    def __call__(self, made: Tensor, real: Tensor, seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the terms that have a weight.
+
+        Args:
+            made, real: images (B, 3, H, W) in [-1, 1].
+            seen: the real ones' features at ``taps``.
+        """
+        terms: dict[str, Tensor] = {}
+        if self.weights.l1:
+            terms["l1"] = l1(made, real)
+        if self.taps:
+            generated = self.features(made, taps=self.taps)
+            if self.weights.perceptual:
+                terms["perceptual"] = self.perceptual(generated, seen)
+            if self.weights.style:
+                terms["style"] = self.style(generated, seen)
+        return terms
 
 
 class FlowLosses:
@@ -202,13 +222,12 @@ class FlowLosses:
         """
         terms: dict[str, Tensor] = {}
         if self.weights.correctness:
-            mask = person if self.masked else None
             terms["correctness"] = _sum(
                 sampling_correctness(
                     self._on_grid(source, tap, flow),
                     self._on_grid(target, tap, flow),
                     flow,
-                    mask=mask,
+                    mask=self.mask(person, flow),
                     sampling=self.sampling,
                 )
                 for tap, flow in zip(self.taps, flows)
@@ -216,6 +235,10 @@ class FlowLosses:
         if self.weights.regularization:
             terms["regularization"] = _sum(affine_regularization(flow, n) for flow, n in zip(flows, self.windows))
         return terms
+
+    def mask(self, person: Tensor | None, flow: Tensor) -> Tensor | None:
+        """Return the weights of target positions in the correctness loss; None counts all alike."""
+        return person if self.masked else None
 
     def _on_grid(self, seen: Mapping[str, Tensor], tap: str, flow: Tensor) -> Tensor:
         """Return one tap on the flow's grid."""
