@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import binary_closing
 
 from repro.data.mocap.capture import product, rotation_vectors
@@ -19,7 +20,9 @@ UNMOVED = 1e-5
 """Metres by which an ankle is not worth moving."""
 
 
-def pinned(mesh: Mesh, poses: tuple[Pose, ...], soles: Array, stands: Array, side: str, fps: float) -> tuple[Pose, ...]:
+def pinned(
+    mesh: Mesh, poses: tuple[Pose, ...], soles: Array, stands: NDArray[np.bool_], side: str, fps: float
+) -> tuple[Pose, ...]:
     """Return the poses with one foot that stays where it stands and clears the ground where it swings.
 
     The foot keeps its turn; thigh and shin follow the ankle (:func:`reached`). While the foot stands, the slide of the
@@ -42,7 +45,7 @@ def pinned(mesh: Mesh, poses: tuple[Pose, ...], soles: Array, stands: Array, sid
     return reached(mesh, poses, side, shift)
 
 
-def slide(soles: Array, stands: Array) -> Array:
+def slide(soles: Array, stands: NDArray[np.bool_]) -> Array:
     """Return how far the standing points (T - 1, N) of soles (T, N, 3) slide from frame to frame, (T - 1, 2).
 
     The lowest points carry the weight; zero where none stands.
@@ -53,7 +56,7 @@ def slide(soles: Array, stands: Array) -> Array:
     return np.einsum("tn,tnk->tk", weight, steps) / np.maximum(weight.sum(1), 1e-9)[:, None]
 
 
-def _taken_back(slides: Array, standing: Array) -> Array:
+def _taken_back(slides: Array, standing: NDArray[np.bool_]) -> Array:
     """The shift (T, 2) that undoes slides (T - 1, 2) where the foot stands (T - 1,), blended in between."""
     frames, values = [], []
     edges = np.flatnonzero(np.diff(np.pad(standing.astype(int), 1)))
@@ -68,7 +71,7 @@ def _taken_back(slides: Array, standing: Array) -> Array:
     return np.stack([np.interp(every, at, known[:, axis]) for axis in range(2)], 1)
 
 
-def _cleared(soles: Array, standing: Array, fps: float) -> Array:
+def _cleared(soles: Array, standing: NDArray[np.bool_], fps: float) -> Array:
     """How far (T,) a swinging foot must be lifted so that nothing fast of it is at the ground."""
     low = soles[..., 1] < NEAR
     fast = np.linalg.norm(np.diff(soles[..., [0, 2]], axis=0), axis=-1) * fps > GRAZE

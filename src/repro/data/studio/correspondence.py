@@ -40,12 +40,12 @@ def source_buffer(shot: Shot) -> SourceBuffer:
     return source_buffers([shot])[0]
 
 
-def source_buffers(shots: Sequence[Shot]) -> list[SourceBuffer]:
-    """Return the buffers of several shots of one size, rasterised together."""
+def source_buffers(shots: Sequence[Shot], device: torch.device | str = "cpu") -> list[SourceBuffer]:
+    """Return the buffers of several shots of one size, rasterised together on a device, where they stay."""
     height, width = (OVERSAMPLING * size for size in _common_size(shots))
     shift = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
-    screens = [shot.screen((height, width)) - shift for shot in shots]
-    faces, two_sided = [shot.faces for shot in shots], [shot.two_sided for shot in shots]
+    screens = [(shot.screen((height, width)) - shift).to(device) for shot in shots]
+    faces, two_sided = [shot.faces.to(device) for shot in shots], [shot.two_sided.to(device) for shot in shots]
     seen = face_map(screens, faces, height, width, two_sided=two_sided)
     return [SourceBuffer(shot, face, snap(screen)) for shot, face, screen in zip(shots, seen, screens)]
 
@@ -86,17 +86,19 @@ def correspondences(
     """Return flow (B, 2, height, width), visible and person (B, height, width) of B pairs (see `correspondence`).
 
     Obstacles hide in both shots: their pixels are not the person's, and what they hide in the source is not visible.
+    The work is done, and its result stays, where the buffers are; every device gives the same visibility.
     """
     if len(sources) != len(targets) or not sources:
         raise ValueError(f"expected as many sources as targets, got {len(sources)} and {len(targets)}")
     _common_size([buffer.shot for buffer in sources])
+    device = sources[0].face.device
     if seen is None:
-        seen = shoot(targets, height, width)
+        seen = shoot(targets, height, width, device)
     if seen.face.shape != (len(targets), height, width):
         raise ValueError(f"expected what {len(targets)} targets see at {(height, width)}, got {tuple(seen.face.shape)}")
-    flow = torch.zeros(len(targets), height * width, 2, dtype=torch.float64)
-    visible = torch.zeros(len(targets), height * width, dtype=torch.bool)
-    person = torch.zeros(len(targets), height, width, dtype=torch.bool)
+    flow = torch.zeros(len(targets), height * width, 2, dtype=torch.float64, device=device)
+    visible = torch.zeros(len(targets), height * width, dtype=torch.bool, device=device)
+    person = torch.zeros(len(targets), height, width, dtype=torch.bool, device=device)
     for index, (buffer, target) in enumerate(zip(sources, targets)):
         if target.mesh is not buffer.shot.mesh and target.own_faces != buffer.shot.own_faces:
             raise ValueError("expected source and target shots of one mesh: flow exists only on a common surface")
@@ -114,10 +116,12 @@ def _match(
     buffer: SourceBuffer, target: Shot, height: int, width: int, pixel: Tensor, face: Tensor, barycentric: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Flow (N, 2) and visibility (N,) of the target pixels that see a face."""
-    shot = buffer.shot
-    corners = shot.faces[face]
-    point = weighted_corners(torch.from_numpy(shot.vertices), corners, barycentric)
-    projected = torch.from_numpy(shot.camera.project(point.numpy(), (height, width)))
+    shot, device = buffer.shot, buffer.face.device
+    faces = shot.faces.to(device)
+    corners = faces[face]
+    point = weighted_corners(torch.from_numpy(shot.vertices).to(device), corners, barycentric)
+    # On the host: its projection is the one that every device must agree with.
+    projected = torch.from_numpy(shot.camera.project(point.cpu().numpy(), (height, width))).to(device)
     x, y, z = projected.unbind(1)
     row = pixel // width
     flow = torch.stack([x - (pixel - row * width + 0.5), y - (row + 0.5)], 1)
@@ -132,12 +136,12 @@ def _match(
     line = by.floor().clamp(0, buffer_height - 1).to(torch.int64)
     front = buffer.face[line, column]
     visible &= (front >= 0) & (front < shot.own_faces)  # not past the outline, not on an obstacle
-    plane = _plane_depth(buffer.screen[shot.faces[front.clamp_min(0)]], bx * SUBPIXEL, by * SUBPIXEL)
+    plane = _plane_depth(buffer.screen[faces[front.clamp_min(0)]], bx * SUBPIXEL, by * SUBPIXEL)
     visible &= (front == face) | (z < plane + TOLERANCE)
 
     # (c) the same side of the face in both, (d) not stretched
     own = buffer.screen[corners]
-    there = snap(target.screen((height, width)))[corners]
+    there = snap(target.screen((height, width)).to(device))[corners]
     visible &= facing(own) * facing(there) > 0
     visible &= _area(target, corners) < STRETCH * _area(shot, corners)
     return flow, visible
@@ -157,7 +161,7 @@ def _plane_depth(corners: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 def _area(shot: Shot, corners: Tensor) -> Tensor:
     """Areas (N,) of posed triangles, square metres (times two)."""
-    vertices = torch.from_numpy(shot.vertices)
+    vertices = torch.from_numpy(shot.vertices).to(corners.device)
     a, b, c = (vertices.index_select(0, corners[:, k]) for k in range(3))
     u, v = b - a, c - a
     cx = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]

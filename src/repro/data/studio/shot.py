@@ -106,14 +106,14 @@ def integer_centres(screen: Array, size: tuple[int, int]) -> Array:
     return np.where(inside[:, None], screen[:, 1::-1] - 0.5, -1.0)
 
 
-def shoot(shots: Sequence[Shot], height: int, width: int) -> Fragments:
-    """Return what the pixels of several shots see at a size, rasterised together."""
+def shoot(shots: Sequence[Shot], height: int, width: int, device: torch.device | str = "cpu") -> Fragments:
+    """Return what the pixels of several shots see at a size, rasterised together on a device, where it stays."""
     return rasterize(
-        [shot.screen((height, width)) for shot in shots],
-        [shot.faces for shot in shots],
+        [shot.screen((height, width)).to(device) for shot in shots],
+        [shot.faces.to(device) for shot in shots],
         height,
         width,
-        two_sided=[shot.two_sided for shot in shots],
+        two_sided=[shot.two_sided.to(device) for shot in shots],
     )
 
 
