@@ -111,16 +111,17 @@ class MotionExtractionNetwork(nn.Module):
         validity: bool = False,
         init_gain: float = 0.02,
         seed: int | None = None,
+        dropout: float = DROPOUT,
     ) -> Self:
         """Return the initialised network for 17 joints.
 
         Args:
-            width, normalisation, validity: see the class.
+            width, normalisation, validity, dropout: see the class.
             init_gain: gain of the orthogonal initialisation; 0.02 in the authors' runs.
             seed: initial weights; None draws one number from torch's global generator.
         """
         seed = initialisation.seed_or_draw(seed)
-        net = cls(width=width, normalisation=normalisation, validity=validity)
+        net = cls(width=width, normalisation=normalisation, validity=validity, dropout=dropout)
         initialisation.orthogonal(net, init_gain, seed)
         return net
 

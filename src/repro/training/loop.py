@@ -15,6 +15,7 @@ from repro.training import checkpoint, curves, host
 from repro.training.batches import Batches, Order, loader
 from repro.training.clip_batches import ClipBatches, FrameBatches
 from repro.training.clip_stage import ClipStage
+from repro.training.motion import MotionBatches, MotionStage
 from repro.training.networks import build_discriminators, build_features, build_generator, start_from
 from repro.training.stages import FlowStage, JointStage, Stage, rate_factor, set_rate
 from repro.training.state import Networks, below, pack, unpack_networks, unpack_optimizers, unpack_random
@@ -26,6 +27,7 @@ STAGES: dict[str, Callable[["Fabric", Networks, Any, Config], Stage]] = {
     "flow": FlowStage,
     "joint": JointStage,
     "clip": ClipStage,
+    "motion": MotionStage,
 }
 
 
@@ -34,6 +36,8 @@ def order_of(dataset: Sequence[Any], config: Config, seed: int, stage: str) -> O
     if config.task == "clips":
         order = ClipBatches if stage == "clip" else FrameBatches
         return order(dataset, config, seed, stage)  # type: ignore[arg-type]  # a set of clips
+    if stage == "motion":
+        return MotionBatches(dataset, config.motion.batch, seed, config.motion.missing)
     return Batches(dataset, config.batch, seed, stage, config.data.heatmap_sigma, config.data.flips)
 
 

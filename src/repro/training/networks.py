@@ -24,7 +24,9 @@ def build_generator(config: Config, seed: int) -> nn.Module:
     if model.kind == "global_attention":
         return GlobalAttention.preset(model.preset, **common)
     if model.kind == "motion_extraction":
-        return MotionExtractionNetwork.preset(normalisation=model.normalisation, validity=model.validity, **common)
+        return MotionExtractionNetwork.preset(
+            normalisation=model.normalisation, validity=model.validity, dropout=config.motion.dropout, **common
+        )
     if model.kind == "sequential":
         return SequentialGFLA.preset(attention_mean=model.attention_mean, **common)
     return GFLA.preset(
