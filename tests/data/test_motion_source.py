@@ -46,11 +46,18 @@ class TestTrack:
         left, right = found.joints[:, place("left_wrist")], found.joints[:, place("right_wrist")]
         assert left[0].tolist() == left[1].tolist() == [68, 68]
         assert right[4].tolist() == right[3].tolist() == [68, 40]
+        assert found.detected[:, 9].tolist() == left.tolist()
+        assert found.detected[4, 10].tolist() == [68, 40]
         assert found.notes == [
             "6 frames of coco17 joints (recognised)",
             "nobody was found in 1 frame (2): the pose before is held",
             "2 single joints were not found: they stay where they were",
         ]
+
+    def test_joints_of_human36m_are_of_no_detector(self):
+        found = track(Detections([[joints("human36m17")]] * 3))
+        assert found.detected is None
+        assert torch.equal(found.joints, torch.from_numpy(joints("human36m17")).expand(3, 17, 2))
 
     def test_joints_that_are_never_found_are_not_invented(self):
         people = [[np.where(np.arange(17)[:, None] >= 13, -1, one)] for (one,) in frames()]

@@ -10,7 +10,7 @@ from repro.checks import require_choice
 from repro.data.joints import MISSING, is_missing
 from repro.data.motion_windows import hold_last
 from repro.data.pose_files import Array, Detections
-from repro.data.skeletons import ORDERS, exchanged_sides, layout_of, to_human36m17
+from repro.data.skeletons import ORDERS, exchanged_sides, layout_of, to_coco17, to_human36m17
 
 SHOWN = 5
 """Frames that a note names."""
@@ -25,11 +25,14 @@ class Track:
             gaps, -1 only for joints that were never found.
         fps: frames per second; None where nobody knows.
         notes: what a person should know about it, in words.
+        detected: (T, 17, 2), the joints of COCO that a detector found, held like ``joints``; None where they are of
+            another origin.
     """
 
     joints: Tensor
     fps: float | None
     notes: list[str] = field(default_factory=list)
+    detected: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -56,7 +59,6 @@ def track(detections: Detections, layout: str | None = None) -> Track:
     missing = is_missing(joints)
     empty = missing.all(1)
     never = missing.all(0)
-    held = hold_last(joints).masked_fill(never[:, None], MISSING)
     notes = [f"{len(joints)} frames of {layout} joints" + " (recognised)" * recognised]
     if crowded:
         notes.append(f"several people in {_frames(crowded)}: the largest of the first is followed")
@@ -69,7 +71,13 @@ def track(detections: Detections, layout: str | None = None) -> Track:
         notes.append(f"{int(never.sum())} of 17 joints were never found: they are not drawn")
     if swapped := exchanged_sides(joints.numpy()):
         notes.append(f"left and right look exchanged from one frame to the next at {_frames(swapped)}: not changed")
-    return Track(held, detections.fps, notes)
+    detected = None if layout == "human36m17" else _held(torch.from_numpy(to_coco17(person, layout)))
+    return Track(_held(joints), detections.fps, notes, detected)
+
+
+def _held(joints: Tensor) -> Tensor:
+    """The joints (T, K, 2) without gaps; those that are never found stay missing."""
+    return hold_last(joints).masked_fill(is_missing(joints).all(0)[:, None], MISSING)
 
 
 def _follow(frames: list[list[Array]]) -> tuple[Array, list[int]]:

@@ -1,0 +1,33 @@
+"""``repro animate``: a photograph moves along a motion."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from repro.data.skeletons import ORDERS
+from repro.data.video_file import require_writable
+from repro.experiments.animation import animate, load_animator, prepare
+from repro.experiments.animation.run import FITS
+from repro.experiments.request import choose
+from repro.training.host import make_fabric
+
+
+def run(options: Namespace) -> None:
+    """Read and check everything, say what was found, generate the clip and print its path."""
+    out = require_writable(Path(options.out))
+    layout = None if options.layout == "auto" else choose("joint layout", options.layout, tuple(ORDERS))
+    fitting = choose("fit", options.fit, FITS)
+    animator = load_animator(options.weights, options.task)
+    scene = prepare(
+        options.source,
+        options.motion,
+        options.size or animator.size,
+        source_pose=options.source_pose,
+        layout=layout,
+        fps=options.fps,
+        fitting=fitting,
+    )
+    print(f"network: {animator.name}, {scene.size} pixels a side")
+    for note in scene.notes:
+        print(note)
+    device = make_fabric(options.device, "32-true").device
+    print(animate(scene, animator, out, device=device, panel=options.panel))
