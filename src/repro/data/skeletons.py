@@ -24,7 +24,7 @@ CROWN = 1.5
 """Where the top of the head lies on the way from the thorax over the middle of the face, which is at 1."""
 THORAX, SHOULDERS, NEAR = 8, (11, 14), 0.1
 """Human3.6M's joint 8 lies between its joints 11 and 14, within a tenth of the person; COCO's are elbow, hip, knee."""
-SIDED = (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+SIDED = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 SWAP, APART = 0.5, 0.05
 """An exchange explains the step when it leaves less than half of it; sides nearer than 5 % of the person show none."""
 
@@ -80,33 +80,31 @@ def to_human36m17(joints: Array, layout: str) -> Array:
 
 
 def exchanged_sides(joints: Array) -> list[int]:
-    """Return the frames in which left and right arms or legs look exchanged against the frame before.
+    """Return the frames in which a left and a right joint look exchanged against the frame before.
 
-    A limb's step from frame to frame is the way of its joints, left to left and right to right; they look exchanged
-    when crossing over (left to right, right to left) leaves less than half of it. Nothing is changed: a person who
-    really turns is crossed only where both sides meet, and there, nearer than 5 % of the person, nobody can tell.
+    The step of a pair from frame to frame is the way of its joints, left to left and right to right; they look
+    exchanged when crossing over (left to right, right to left) leaves less than half of it. Nothing is changed: a
+    person who really turns is crossed only where both sides meet, and there, nearer than 5 % of the person, nobody can
+    tell.
 
     Args:
         joints: (T, 17, 2) Human3.6M, -1 missing.
     """
     found = _found(joints)
-    # The pair of joints moves a lot or little against the person, not against the picture.
+    right, left = ([HUMAN36M_17.index(f"{side}_{name}") for name in SIDED] for side in ("right", "left"))
     size = np.median([_extent(frame[there]) for frame, there in zip(joints, found) if there.any()] or [0.0])
-    exchanged = np.zeros(len(joints), dtype=bool)
-    for limb in SIDED:
-        right, left = ([HUMAN36M_17.index(f"{side}_{name}") for name in limb] for side in ("right", "left"))
-        apart = np.linalg.norm(joints[:, right] - joints[:, left], axis=-1) > APART * size
-        seen = found[:, right] & found[:, left] & apart
-        both = seen[1:] & seen[:-1]
-        straight = _steps(joints, right, right, both) + _steps(joints, left, left, both)
-        crossed = _steps(joints, right, left, both) + _steps(joints, left, right, both)
-        exchanged[1:] |= (crossed < SWAP * straight) & both.any(1)
-    return np.flatnonzero(exchanged).tolist()
+    apart = np.linalg.norm(joints[:, right] - joints[:, left], axis=-1) > APART * size
+    seen = found[:, right] & found[:, left] & apart
+    straight = _steps(joints, right, right) + _steps(joints, left, left)
+    crossed = _steps(joints, right, left) + _steps(joints, left, right)
+    exchanged = (crossed < SWAP * straight) & seen[1:] & seen[:-1]
+    return (np.flatnonzero(exchanged.any(1)) + 1).tolist()
 
 
-def _steps(joints: Array, before: list[int], after: list[int], valid: NDArray[np.bool_]) -> Array:
-    """The way (T - 1,) from joints ``before`` of a frame to joints ``after`` of the next, summed where valid."""
-    return (np.linalg.norm(joints[1:, after] - joints[:-1, before], axis=-1) * valid).sum(1)
+def _steps(joints: Array, before: list[int], after: list[int]) -> Array:
+    """The way (T - 1, n) from joints ``before`` of a frame to joints ``after`` of the next."""
+    ways: Array = np.linalg.norm(joints[1:, after] - joints[:-1, before], axis=-1)
+    return ways
 
 
 def _reordered(joints: Array, layout: str, names: tuple[str, ...]) -> Array:
