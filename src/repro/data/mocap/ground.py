@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 from repro.data.mocap.capture import product, rotation_vectors
@@ -70,7 +71,7 @@ def _points(mesh: Mesh) -> tuple[slice, slice]:
     return slice(right), slice(right, right + left)
 
 
-def _stands(soles: Array, fps: float) -> Array:
+def _stands(soles: Array, fps: float) -> NDArray[np.bool_]:
     """Whether a point stands, (T - 1, N): from each frame to the next."""
     speed = np.linalg.norm(np.diff(soles, axis=0), axis=-1) * fps
     height = (soles[1:, :, 1] + soles[:-1, :, 1]) / 2
@@ -79,7 +80,7 @@ def _stands(soles: Array, fps: float) -> Array:
     return (speed < SLOW) & (height < floor[:, None] + LOW)
 
 
-def _ground(heights: Array, stands: Array, fps: float) -> Array:
+def _ground(heights: Array, stands: NDArray[np.bool_], fps: float) -> Array:
     """The height (T,) of the ground under the feet: of the lowest point that stands, blended where none does."""
     standing = np.zeros(heights.shape, dtype=bool)
     standing[:-1] |= stands
