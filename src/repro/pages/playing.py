@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from repro.pages.figures import image_array
 
-QUALITY = 80
+QUALITY = 70
 """Of the WebP pictures, 0 to 100."""
 
 
