@@ -46,6 +46,7 @@ def train(options: Namespace) -> None:
         seeds=options.seed,
         dataset=options.dataset,
         root=options.root,
+        out=Path(options.out) / "start",  # of a row that goes on from another: that one
         device=options.device,
         annotation_size=options.annotation_size,
         exclude=options.exclude,
@@ -64,6 +65,7 @@ def train(options: Namespace) -> None:
     training.build_features(row.config)
     train_set, test_set = run.load_splits(row.config, wanted)
     run.prepare(train_set)
+    start = run.starting_network(wanted, row, wanted.seeds[0])
     trained = training.train(
         row.config,
         train_set,  # type: ignore[arg-type]  # map-style, not a list
@@ -73,6 +75,7 @@ def train(options: Namespace) -> None:
         device=options.device,
         checkpoint_every=options.checkpoint_every,
         workers=options.workers,
+        start=start.network if start else None,
         name=f"{row.name} seed {wanted.seeds[0]}",
     )
     print(trained.checkpoint)

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from repro.config import Config, apply, flatten, read_settings
+from repro.data.clip_layouts import CLIP_LAYOUTS
 from repro.data.sets import PROCEDURAL
-from repro.experiments import pairs
+from repro.experiments import clips, pairs
 from repro.experiments.task import Task
 from repro.metrics import TRIVIAL
 from repro.records import table_slug
@@ -32,6 +33,18 @@ class Table:
 
 TABLES = {
     "II": Table(pairs.TASK, ("baseline", "global_attn", "local_attn", "bi_sample", "full", "full_mean", *TRIVIAL)),
+    "IV": Table(
+        clips.TASK,
+        (
+            "pair_network",
+            "naive_animation",
+            "seq_animation",
+            "ours_animation",
+            "no_temporal_discriminator",
+            "copy_source",
+            "exact_flow",
+        ),
+    ),
 }
 PROFILES = ("smoke", "laptop", "gpu", "paper")
 HERE = Path(__file__).parent
@@ -79,7 +92,8 @@ def resolve(table: str, row: str, profile: str, dataset: str = "", changes: Mapp
     own = _row_settings(table, row)
     title, notes = own.pop("title"), list(own.pop("notes", []))
     settings = read_settings(_profile_file(task, profile)) | own | {"task": task}
-    if dataset and dataset not in PROCEDURAL and settings.get("losses.foreground_mask"):
+    masked = dataset in ("", *PROCEDURAL) or (dataset in CLIP_LAYOUTS and CLIP_LAYOUTS[dataset].masked)
+    if not masked and settings.get("losses.foreground_mask"):
         settings["losses.foreground_mask"] = False
         notes.append("No masks of the person in this data set: the correctness loss sees the whole image.")
     return Row(table, row, profile, title, apply(Config(), settings | dict(changes)), tuple(notes))

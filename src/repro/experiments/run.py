@@ -1,5 +1,6 @@
 """One row: train, evaluate, record. A finished row is reused, and the program says so."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -11,15 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from repro import data, models, paths, records
+from repro import models, paths, records
 from repro.config import Config, digest, to_mapping
 from repro.data.sets import DataSet
 from repro.experiments.request import Request, choose
-from repro.experiments.rows import TABLES, resolve
+from repro.experiments.rows import TABLES, Row, resolve
 from repro.experiments.task import Splits
-from repro.experiments.weights import LARGEST, export, half, weights_hash
+from repro.experiments.weights import LARGEST, export, half, load_recorded_model, weights_hash
 from repro.metrics import Evaluation
 from repro.records import Record, table_slug
 from repro.training import build_features, curves, train
@@ -76,6 +77,7 @@ def run_row(
     folders = Folders(request.out)
     train_set, test_set = load_splits(one.config, request)
     network = build_features(one.config)
+    start = starting_network(request, one, seed, record=record, say=say)
     fingerprint: dict[str, Any] = {
         "table": one.table,
         "row": one.name,
@@ -84,7 +86,8 @@ def run_row(
         "seed": seed,
         "dataset_hash": data_hash(train_set, test_set),
         "config_hash": digest(one.config),
-        "features": {network.name: bare(network.weights_hash)} if network else {},
+        "features": ({network.name: bare(network.weights_hash)} if network else {})
+        | ({start.row: start.weights_hash} if start else {}),
     }
     folder = folders.run(fingerprint)
     if reuse == "all":
@@ -113,6 +116,7 @@ def run_row(
             folder=folder,
             dataset_hash=fingerprint["dataset_hash"],
             device=request.device,
+            start=start.network if start else None,
             name=f"{one.name} seed {seed}",
         )
     task = TABLES[one.table].task
@@ -147,10 +151,36 @@ def run_row(
     curve = (folder / curves.NAME).read_bytes() if trained else b""
     keep(finished, evaluation.per_pair, curve, tensors, folders.records, folders.weights)
     if record:
-        small = sum(tensor.nbytes for tensor in tensors.values()) < LARGEST
-        keep(finished, evaluation.per_pair, curve, tensors if small else {}, paths.records(), paths.weights())
+        ships = seed == 0 and sum(tensor.nbytes for tensor in tensors.values()) < LARGEST
+        keep(finished, evaluation.per_pair, curve, tensors if ships else {}, paths.records(), paths.weights())
     say(f"{label}: done, {finished.seconds:.0f} s of training")
     return finished
+
+
+@dataclass(frozen=True)
+class Start:
+    """The trained network that a row goes on from."""
+
+    row: str
+    network: nn.Module
+    weights_hash: str
+
+
+def starting_network(request: Request, row: Row, seed: int, *, record: bool = False, say: Say = print) -> Start | None:
+    """Return the network of the row that this one goes on from, trained now if it was not; None for initial weights.
+
+    It is the exported one, of the same seed and profile, so what ships is enough to train the row again.
+    """
+    name = row.config.model.start_from
+    if not name:
+        return None
+    before = run_row(request, name, seed, record=record, say=say)
+    for folder in (Folders(request.out).weights, paths.weights()):
+        with contextlib.suppress(FileNotFoundError):
+            return Start(name, load_recorded_model(before, folder), before.weights_hash)
+    say(f"{name}, seed {seed}: recorded, but its network is not here: trained again")
+    before = run_row(request, name, seed, reuse="training", say=say)
+    return Start(name, load_recorded_model(before, Folders(request.out).weights), before.weights_hash)
 
 
 def load_splits(config: Config, request: Request) -> Splits:
@@ -160,18 +190,18 @@ def load_splits(config: Config, request: Request) -> Splits:
 
 def prepare(dataset: DataSet[Any], workers: int = 2) -> None:
     """Render all of what the studio makes; what is read from files is there already."""
-    if isinstance(dataset, data.ProceduralSet):
-        dataset.prepare(workers)
+    if (render := getattr(dataset, "prepare", None)) is not None:
+        render(workers)
 
 
 def keep(
     record: Record, per_pair: pd.DataFrame, curve: bytes, tensors: dict[str, Tensor], into: Path, weights: Path
 ) -> None:
-    """Write the scores of single pairs; of seed 0 also losses over steps and network; and last the record."""
+    """Write the scores of single examples; of seed 0 also losses over steps; the network; and last the record."""
     records.write_whole(pairs_file(record, into), per_pair.to_csv(index=False, float_format="%.5g").encode())
     if record.seed == 0 and curve:
         records.write_whole(curve_file(record, into), curve)
-    if record.seed == 0 and tensors:
+    if tensors:
         export(tensors, record, weights)
     records.append(record, into)
 

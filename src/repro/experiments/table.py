@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from repro import paths, records
 from repro.experiments.request import RECORDED, Request, choose
-from repro.experiments.rows import PROFILES, learns, resolve
+from repro.experiments.rows import PROFILES, TABLES, learns, resolve
 from repro.experiments.run import REUSE, Folders, Say, load_splits, prepare, run_row
 from repro.records import Record
 
@@ -93,7 +93,12 @@ def _side_by_side(
         say(f"{row}, seed {seed}: {'finished' if code == 0 else f'failed with exit status {code}'}")
         return None if code == 0 else f"{row}, seed {seed}: see {log}"
 
+    # Rows that others go on from come first: two processes would otherwise train one of them.
+    started_from = {resolve(request.table, row, request.profile).config.model.start_from for row, _ in wanted}
+    first = [(row, seed) for seed in request.seeds for row in TABLES[request.table].rows if row in started_from]
+    failed: list[str] = []
     with ThreadPoolExecutor(jobs) as pool:
-        failed = [words for words in pool.map(lambda pair: one(*pair), wanted) if words]
+        for rows in (first, [pair for pair in wanted if pair not in first]):
+            failed += [words for words in pool.map(lambda pair: one(*pair), rows) if words]
     if failed:
         raise ChildProcessError(f"{len(failed)} of {len(wanted)} rows failed: {'; '.join(failed)}; repeat to continue")

@@ -8,7 +8,7 @@ from typing import Any
 from IPython.display import HTML
 
 from repro import records
-from repro.experiments import PROFILES
+from repro.experiments import PROFILES, TABLES
 from repro.models import GFLA, SequentialGFLA, parameter_count
 from repro.pages.tables import claims as verdicts
 from repro.records import Record
@@ -40,16 +40,16 @@ class Judged:
     waits: str
 
 
-def judge_all(dataset: str = "fashion") -> list[Judged]:
+def judge_all(dataset: str = "") -> list[Judged]:
     """Return all claims of ``data/claims.yaml``, each judged by the project's own records.
 
     Args:
-        dataset: data set whose records are asked, at the largest profile that has any.
+        dataset: data set whose records are asked, at the largest profile that has any; "" = each table's own.
     """
     return [judge(name, claim, dataset) for name, claim in records.claims().items()]
 
 
-def judge(name: str, claim: dict[str, Any], dataset: str = "fashion") -> Judged:
+def judge(name: str, claim: dict[str, Any], dataset: str = "") -> Judged:
     """Return one claim with its evidence and verdict.
 
     A claim with several comparisons is confirmed if all of them are, and contradicted if one of them is. While
@@ -63,7 +63,7 @@ def judge(name: str, claim: dict[str, Any], dataset: str = "fashion") -> Judged:
     found: list[str] = []
     evidence: list[str] = []
     for table in dict.fromkeys(one["table"] for one in claim.get("compare", ())):
-        if measured := largest(table, dataset):
+        if measured := largest(table, dataset or TABLES[table].task.datasets[0]):
             frame = verdicts(measured, name)
             found += list(frame.get("verdict", ()))
             evidence += [

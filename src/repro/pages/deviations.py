@@ -1,5 +1,6 @@
 """The list of deviations: where the profiles and the rows of the tables leave the authors' recipe, and why."""
 
+import itertools
 from typing import Any
 
 from repro.config import Config, flatten
@@ -15,22 +16,19 @@ def page() -> str:
         "This list is made from the files that the runs read, so it is complete.",
         "An empty cell is the authors' value.",
         "",
-        "## Profiles",
-        "",
-        "Size, budget and training settings; the mechanism and the metrics are the same at every profile.",
-        "",
-        *_profiles(),
+        "A profile changes size, budget and training settings; the mechanism and the metrics are the same at each.",
     ]
     for table in TABLES:
+        lines += ["", f"## Profiles of Table {table}", "", *_profiles(table)]
         lines += ["", f"## Rows of Table {table}", "", *_rows(table)]
     return "\n".join([*lines, ""])
 
 
-def _profiles() -> list[str]:
+def _profiles(table: str) -> list[str]:
     found: dict[str, dict[str, Any]] = {}
     why = {}
-    for profile in PROFILES:
-        for one in deviations(resolve("II", "full", profile).config):
+    for profile, row in itertools.product(PROFILES, TABLES[table].rows):
+        for one in deviations(resolve(table, row, profile).config):
             found.setdefault(one.setting, {"authors": one.authors})[profile] = one.ours
             why[one.setting] = one.why
     shown = [profile for profile in PROFILES if any(profile in values for values in found.values())]

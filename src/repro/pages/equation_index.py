@@ -36,6 +36,8 @@ class Equation:
 
 FLOW, CORRECTNESS, AFFINE = "equations/flow_and_poses", "equations/sampling_correctness", "equations/affine_regularizer"
 ATTENTION, JOINT = "equations/local_attention", "equations/joint_loss"
+SEQUENTIAL, TEMPORAL = "equations/sequential", "equations/temporal_discriminator"
+MOTION = "equations/motion_extraction"
 
 EQUATIONS = (
     Equation(
@@ -113,57 +115,59 @@ EQUATIONS = (
     Equation(
         16, "motion extraction loss",
         r"\mathcal{L}_{mpjpe} = \left\| \hat{\mathbf{J}}_t^{[1,K]} - \mathbf{J}_{gt}^{[1,K]} \right\|_1",
-        ("repro.losses:mpjpe",),
+        ("repro.losses:mpjpe",), MOTION,
     ),
     Equation(
         17, "flow from the source frame",
         r"\mathbf{w}_s^k, \mathbf{m}_s^k = F_s(\mathbf{x}_s, \mathbf{p}_s, \hat{\mathbf{p}}_t^k)",
-        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"),
+        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"), SEQUENTIAL,
     ),
     Equation(
         18, "flow from the previous frame",
         r"\mathbf{w}_p^k, \mathbf{m}_p^k"
         r" = F_p(\hat{\mathbf{x}}_t^{k-1}, \hat{\mathbf{p}}_t^{k-1}, \hat{\mathbf{p}}_t^k)",
-        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"),
+        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"), SEQUENTIAL,
     ),
     Equation(
         19, "generated frame",
         r"\hat{\mathbf{x}}_t^k = G(\mathbf{x}_s, \mathbf{p}_s, \mathbf{w}_s^k, \mathbf{m}_s^k,"
         r" \hat{\mathbf{x}}_t^{k-1}, \hat{\mathbf{p}}_t^{k-1}, \mathbf{w}_p^k, \mathbf{m}_p^k, \hat{\mathbf{p}}_t^k)",
-        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"),
+        ("repro.models:SequentialGFLA", "repro.models.sequential:RecurrentRenderer"), SEQUENTIAL,
     ),
     Equation(
         20, "sum of the branches", r"\mathbf{f}_{out}^k = \mathbf{f}_{out\_s}^k + \mathbf{f}_{out\_p}^k",
-        ("repro.models.sequential:TwoBranchAttention",),
+        ("repro.models.sequential:TwoBranchAttention",), SEQUENTIAL,
     ),
     Equation(
         21, "temporal adversarial loss",
         r"\mathcal{L}_{adv\_v} = \mathbb{E}[\log(1 - D_v(\hat{\mathbf{x}}_t^{[1, K]}))]"
         r" + \mathbb{E}[\log D_v(\mathbf{x}_t^{[1, K]})]",
-        ("repro.models:TemporalDiscriminator",),
+        ("repro.models:TemporalDiscriminator",), TEMPORAL,
     ),
     Equation(
         22, "animation loss",
         r"\mathcal{L}_A = \frac{1}{K} \sum_{k=1}^K \mathcal{L}_G^k + \lambda_v \mathcal{L}_{adv\_v}",
+        ("repro.training.clip_stage:ClipStage",), TEMPORAL,
     ),
     Equation(
         23, "adaptive layer norm",
         r"ADALN(\mathbf{f}) = \gamma \left( \frac{\mathbf{f} - \mu(\mathbf{f})}{\sigma(\mathbf{f})} \right) + \beta",
-        ("repro.models.adaptive_normalisation:AdaptiveLayerNorm",),
+        ("repro.models.adaptive_normalisation:AdaptiveLayerNorm",), MOTION,
     ),
     Equation(
         24, "its mean", r"\mu_b(\mathbf{f}) = \frac{1}{CL} \sum_{c=1}^C \sum_{l=1}^L \mathbf{f}_{bcl}",
-        ("repro.models.adaptive_normalisation:layer_norm",),
+        ("repro.models.adaptive_normalisation:layer_norm",), MOTION,
     ),
     Equation(
         25, "its deviation",
         r"\sigma_b(\mathbf{f})"
         r" = \sqrt{\frac{1}{CL} \sum_{c=1}^C \sum_{l=1}^L (\mathbf{f}_{bcl} - \mu_b(\mathbf{f}))^2}",
-        ("repro.models.adaptive_normalisation:layer_norm",),
+        ("repro.models.adaptive_normalisation:layer_norm",), MOTION,
     ),
     Equation(
         26, "its affine parameters", r"\beta, \gamma = E(\mathbf{J}_t^{[1, K]})",
         ("repro.models.motion_extraction:StatisticExtractor", "repro.models.adaptive_normalisation:AdaptiveLayerNorm"),
+        MOTION,
     ),
 )  # fmt: skip
 

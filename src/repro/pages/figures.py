@@ -25,6 +25,11 @@ METHOD_COLOURS = {
     "full_mean": "#0072B2",
     "zero flow": "#000000",
     "bone warp": "#009E73",
+    "pair_network": "#999999",
+    "naive_animation": "#E69F00",
+    "seq_animation": "#56B4E9",
+    "ours_animation": "#D55E00",
+    "no_temporal_discriminator": "#CC79A7",
 }
 
 

@@ -32,6 +32,14 @@ METRICS = {
     "epe_visible_px": ("flow error, px", -1, 2),
     "within_3px_visible": ("within 3 px", +1, 3),
     "visibility_f1": ("mask F1", +1, 3),
+    "fid_video_i3d": ("FID-Video (I3D)", -1, 3),
+    "fd_videonet": ("FD-Video (videonet)", -1, 3),
+    "fd_videonet_seed1": ("FD-Video (videonet, other seed)", -1, 3),
+    "aed_ms_videonet": ("AED (videonet)", -1, 4),
+    "warping_error_person_excess": ("warping error, excess", -1, 4),
+    "warping_error_person_residual": ("warping error of the mistakes", -1, 4),
+    "flicker_excess": ("flicker, excess", -1, 4),
+    "flicker_residual": ("flicker of the mistakes", -1, 4),
 }
 
 
