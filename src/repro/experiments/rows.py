@@ -16,7 +16,7 @@ import yaml
 from repro.config import Config, apply, flatten, read_settings
 from repro.data.clip_layouts import CLIP_LAYOUTS
 from repro.data.sets import PROCEDURAL
-from repro.experiments import clips, pairs
+from repro.experiments import clips, motion, pairs
 from repro.experiments.task import Task
 from repro.metrics import TRIVIAL
 from repro.records import table_slug
@@ -45,6 +45,7 @@ TABLES = {
             "exact_flow",
         ),
     ),
+    "motion": Table(motion.TASK, motion.ROWS),
 }
 PROFILES = ("smoke", "laptop", "gpu", "paper")
 HERE = Path(__file__).parent
