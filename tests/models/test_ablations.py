@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from bench import measure
 
 from repro.models import GFLA, BilinearSampling, flops, parameter_count
 from repro.models.ablations import Baseline, GlobalAttention, GlobalAttentionLayer
@@ -56,6 +57,13 @@ class TestGlobalAttention:
         value = layer.value(source)
         attended = torch.einsum("bnst,bcst->bcn", attention, value).view(2, 16, 4, 2)
         torch.testing.assert_close(layer(source, target), target + 0.7 * attended)
+
+    def test_stores_no_matrix_of_all_positions(self):
+        """Neither for the backward pass nor on the way: 32 x 32 positions would need 4 MiB."""
+        layer = GlobalAttentionLayer(16)
+        source, target = torch.randn(1, 16, 32, 32), torch.randn(1, 16, 32, 32)
+        assert measure.kept_bytes(layer, [source, target]) < 2**20
+        assert measure.peak_bytes(lambda: layer(source, target).sum().backward(), torch.device("cpu")) < 2**21
 
     def test_coefficients_by_hand(self):
         # One channel, identity query and key: scores are products, without any factor.
@@ -136,7 +144,7 @@ class TestRows:
 
         n = 8 * 8
         convolutions = n * 16 * (2 + 2 + 16)
-        products = n * n * (2 + 16)
+        products = n * n * (16 + 16)  # queries and keys of 2 channels are filled up to the 16 of the values
         assert flops(Both(), (8, 8)) == 2 * (convolutions + products)
 
     def test_unknown_task_is_refused(self):

@@ -11,6 +11,7 @@ from typing import Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import register_flop_formula, sdpa_flop_count
 
 from repro.checks import require_shape
 from repro.models import initialisation
@@ -84,6 +85,8 @@ class GlobalAttentionLayer(nn.Module):
         """Return f_out (B, C, H, W) from source features (B, C, S, T) and target features (B, C, H, W)."""
         query, key = self._query_and_key(source, target)
         value = _positions(self.value(source))
+        # Filled up with zeros: where lengths differ, torch has no fused kernel on CPUs and stores the matrix.
+        query, key = (F.pad(x, (0, value.shape[2] - x.shape[2])) for x in (query, key))
         attended = F.scaled_dot_product_attention(query[:, None], key[:, None], value[:, None], scale=1.0)[:, 0]
         return target + self.gamma * attended.transpose(1, 2).reshape(target.shape)
 
@@ -150,5 +153,11 @@ class GlobalAttention(nn.Module):
         return Output(image, [], [], seen)
 
 
+@register_flop_formula(torch.ops.aten._scaled_dot_product_flash_attention_for_cpu)
+def _fused_attention_flops(query, key, value, *_, out_shape=None, **__) -> int:  # type: ignore[no-untyped-def]
+    """Return what torch's counter finds in the fused kernels of GPUs; it does not know the one of CPUs."""
+    return sdpa_flop_count(query, key, value)
+
+
 def _positions(features: Tensor) -> Tensor:
-    return features.flatten(2).transpose(1, 2)
+    return features.flatten(2).transpose(1, 2).contiguous()
