@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from bench import measure
 from tolerances import assert_close
 from torch import Tensor
 from torch.nn import functional as F
@@ -150,6 +151,13 @@ class TestSamplingCorrectness:
             loss = sampling_correctness(*half)
         assert_close(loss, sampling_correctness(*[x.float() for x in half]))
         assert loss.dtype == torch.float32
+
+    def test_stores_no_matrix_of_all_pairs_of_positions(self):
+        """64 x 64 positions: the matrix of Eq. 3 alone would be 64 MiB."""
+        source, target = torch.rand(2, 1, 4, 64, 64, generator=torch.Generator().manual_seed(0))
+        flow = torch.zeros(1, 2, 64, 64, requires_grad=True)
+        peak = measure.peak_bytes(lambda: sampling_correctness(source, target, flow).backward(), torch.device("cpu"))
+        assert peak < 2**25
 
     def test_exceptions(self):
         features, flow = torch.rand(2, 3, 4, 5), torch.zeros(2, 2, 4, 5)

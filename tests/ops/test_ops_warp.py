@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from bench import measure
 from tolerances import TOLERANCES, assert_close, assert_not_worse_than_plain
 from torch import Tensor
 from torch.nn import functional as F
@@ -201,6 +202,11 @@ class TestGaussianWarp:
         assert_close(gaussian_warp(source, flow, sigma=1e-3), source)
         mean = F.avg_pool2d(F.pad(source, (1, 2, 1, 2), mode="replicate"), 4, stride=1)
         assert_close(gaussian_warp(source, flow, sigma=1e6), mean)
+
+    def test_keeps_no_windows(self):
+        """Two copies of the map at most, indexes and weights included, where the 4 x 4 windows would be 16."""
+        source, flow = torch.randn(1, 64, 16, 16).requires_grad_(), torch.zeros(1, 2, 16, 16).requires_grad_()
+        assert measure.kept_bytes(gaussian_warp, [source, flow]) < 2 * source.numel() * 4
 
     @pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan])
     def test_exception_sigma(self, sigma):
