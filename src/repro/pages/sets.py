@@ -1,37 +1,20 @@
-"""What the page of the studio's sets shows: contact sheets, clips with their flow, swinging cloth, detector noise."""
+"""What the page of the studio's sets shows: contact sheets, clips with their flow, turning things, landmarks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.data import PROCEDURAL, Clip, manifests
 from repro.data.overview import studio_row
 from repro.data.studio import expression, motion, wardrobe
-from repro.data.studio.cloth import animate, hanging
-from repro.data.studio.detector import LEVELS
-from repro.data.studio.film import Film
-from repro.data.studio.h36m import CAMERAS, H36MSet
-from repro.data.studio.mesh import pose_vertices
-from repro.data.studio.render import render
 from repro.ops import bilinear_warp
 from repro.pages.figures import flow_colours, image_row, show_image
-from repro.pages.studio import Sitter
 
-PUBLISHED_DETECTORS = {"HRNet": ("clean", 4.59, 1.01), "CPN": ("typical", 6.67, 2.91)}
-"""Detector -> the level that stands for it, MPJPE (pixels), acceleration error (pixels per frame²): SmoothNet's public
-table for Human3.6M (pictures of 1000 pixels, 50 frames per second)."""
-WHITE_RATIO = 6**0.5
-"""Acceleration error over MPJPE of errors that are new in every frame: x(t-1) - 2 x(t) + x(t+1) has 1 + 4 + 1 = 6 times
-the variance."""
 HIDDEN = 0.55
 """Grey of what the other picture does not show."""
 
@@ -118,99 +101,6 @@ def chained(flows: Tensor, followed: Tensor) -> tuple[Tensor, Tensor]:
         sure = sure & (bilinear_warp(known[None, None].to(flow.dtype), total)[:, 0] > 0.999)
         total = total + bilinear_warp(flow[None], total)
     return total[0], sure[0]
-
-
-def swing(film: Film) -> dict[str, NDArray[np.float64]]:
-    """Return how far the free ends of what hangs are from where the bones alone would hold them, (T,) centimetres.
-
-    Returns:
-        "hem" and "hair", as far as the person has them.
-    """
-    mesh = film.shots[0].mesh
-    bones = np.stack([pose_vertices(mesh, shot.pose) for shot in film.shots])
-    lag = 100 * np.linalg.norm(np.stack([shot.vertices for shot in film.shots]) - bones, axis=-1)
-    found: dict[str, NDArray[np.float64]] = {}
-    for cloth in hanging(mesh):
-        name = {"pelvis": "hem", "chest": "hair"}[cloth.bone]
-        free = cloth.vertices[cloth.share > 0.9 * cloth.share.max()]
-        found[name] = np.maximum(found.get(name, 0.0), lag[:, free].mean(1))  # of two hems the one that swings more
-    return found
-
-
-def performed(
-    sitter: Sitter, moves: motion.Motion, frames: Sequence[int], yaw: float = 0.6, height: int = 160
-) -> Tensor:
-    """Return pictures (N, 3, height, width) of a person who makes a motion, cloth and hair moving.
-
-    Args:
-        sitter: who.
-        moves: how; cloth is simulated from its first frame.
-        frames: which frames are drawn.
-        yaw: radians, the camera's; it follows the person.
-        height: of the pictures in pixels.
-    """
-    vertices = animate(sitter.mesh, moves)
-    poses = [moves.poses[frame] for frame in frames]
-    look = sitter.camera(yaw)
-    cameras = [replace(look, look_at=(float(p.root[0]), look.look_at[1], float(p.root[2]))) for p in poses]
-    own = [vertices[frame] for frame in frames]
-    size = (height, round(0.62 * height))
-    return torch.stack([v.image for v in render(sitter.mesh, sitter.wardrobe, poses, cameras, size, vertices=own)])
-
-
-def draw_sticks(
-    axes: Axes, joints: Tensor, limbs: Sequence[tuple[int, int]], *, colour: str = "#0072B2", width: float = 1.2
-) -> None:
-    """Draw a skeleton (J, 2) of (row, column) as sticks; limbs with a missing joint are left out."""
-    there = (joints >= 0).all(-1)
-    places = joints.flip(-1).numpy()
-    sticks = [(places[a], places[b]) for a, b in limbs if there[a] and there[b]]
-    axes.add_collection(LineCollection(sticks, colors=colour, linewidths=width, capstyle="round"))
-
-
-def detector_errors(dataset: H36MSet, index: int, level: str) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Return what a simulated detector does to one sequence.
-
-    Args:
-        dataset: the set ``h36m``.
-        index: of the sequence.
-        level: of the detector.
-
-    Returns:
-        errors (T, 17, 2) pixels, nan where missed; the person's height (T,) pixels; the gross errors by name (T, 17).
-    """
-    take, camera = divmod(index, CAMERAS)
-    arrays, found = dataset.arrays(take), dataset.sequence(index, level, amplitude=1.0)
-    error = found.noisy - torch.tensor(arrays["coco"][camera])
-    return error.where(found.valid[..., None], torch.nan), torch.tensor(arrays["height"][camera]), found.faults
-
-
-def error_sizes(errors: Tensor) -> tuple[float, float]:
-    """Return MPJPE (pixels) and acceleration error (pixels per frame²) of errors (..., T, J, 2) of found joints."""
-    second = errors[..., 2:, :, :] - 2 * errors[..., 1:-1, :, :] + errors[..., :-2, :, :]
-    return errors.norm(dim=-1).nanmean().item(), second.norm(dim=-1).nanmean().item()
-
-
-def noise_table(dataset: H36MSet, indices: Sequence[int]) -> pd.DataFrame:
-    """Return one line per level of the detector, under it the published detector that it stands for.
-
-    Args:
-        dataset: the set ``h36m``.
-        indices: the sequences that are looked at.
-    """
-    lines = {}
-    for level in LEVELS:
-        errors, _, faults = zip(*(detector_errors(dataset, index, level) for index in indices))
-        both = error_sizes(torch.stack(errors))
-        lines[level] = dict(zip(("MPJPE, px", "acceleration error", "ratio"), (*both, both[1] / both[0])))
-        lines[level]["missed, %"] = 100 * torch.stack([own["missed"] for own in faults]).float().mean().item()
-        limbs = torch.stack([own["inverted"][:, 5:] for own in faults])
-        lines[level]["inverted, %"] = 100 * limbs.float().mean().item()
-        for name, (stands_for, *figures) in PUBLISHED_DETECTORS.items():
-            if stands_for == level:
-                label = f"{name} (SmoothNet's table)"
-                lines[label] = dict(zip(lines[level], (*figures, figures[1] / figures[0], np.nan, np.nan)))
-    return pd.DataFrame.from_dict(lines, orient="index")
 
 
 def turn_row(pictures: Mapping[str, Tensor], code: Tensor, *, height: float = 1.7) -> Figure:
