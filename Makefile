@@ -16,13 +16,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # The stamp's name carries a checksum of what the environment is made from: same content, nothing to do.
 STAMP = .venv/.made-from-$(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
+POSE_STAMP = .venv/.pose-from-$(shell cat requirements.lock requirements-pose.lock pyproject.toml | cksum | tr ' ' '-')
 
 .PHONY: help env book test test-all lint bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-env:  ## create .venv from requirements.lock (20 s and 5.4 GB the first time)
+env:  ## create .venv from requirements.lock (20 s and 5.4 GB the first time); POSE=1 adds joints from photographs
 	@test -e $(STAMP) || { \
 	  $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else f"expected Python 3.11 or 3.12, got {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'; \
 	  echo "creating .venv from requirements.lock"; \
@@ -31,6 +32,10 @@ env:  ## create .venv from requirements.lock (20 s and 5.4 GB the first time)
 	  $(BIN)/uv pip sync --quiet --require-hashes requirements.lock; \
 	  $(BIN)/uv pip install --quiet --no-deps -e .; \
 	  rm -f .venv/.made-from-*; touch $(STAMP); }
+	@test -z "$(POSE)$(wildcard .venv/.pose-from-*)" || test -e $(POSE_STAMP) || { \
+	  echo "adding the pose extra from requirements-pose.lock"; \
+	  $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements-pose.lock; \
+	  rm -f .venv/.pose-from-*; touch $(POSE_STAMP); }
 
 book: env  ## execute copies of all pages, rebuild every table small, write the HTML (12 minutes on 2 cores)
 	@$(BIN)/python -m repro.pages.build book

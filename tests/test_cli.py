@@ -77,6 +77,7 @@ def test_doctor_and_lists_say_what_is_there(capsys):
     assert "torch" in said
     assert "deepfashion" in said
     assert "vgg19" in said
+    assert "pose extra" in said
 
 
 def test_evaluate_names_the_data_and_refuses_other_than_the_runs(tmp_path, capsys, monkeypatch):

@@ -37,13 +37,34 @@ def test_environment_file_agrees_with_pyproject():
     assert environment["name"] == project()["project"]["name"]
 
 
-def test_lock_pins_and_hashes_everything_that_pyproject_asks_for():
-    lock = (ROOT / "requirements.lock").read_text()
+LOCKS = ("requirements.lock", "requirements-pose.lock")
+
+
+def pins(name: str) -> dict[tuple[str, str], str]:
+    """Return the version of each package of a lock, by its name and the Python it is for."""
+    lines = re.findall(r"^([a-z0-9._-]+)==(\S+) (?:; (.*?) )?\\$", (ROOT / name).read_text(), flags=re.MULTILINE)
+    return {(package, marker): version for package, version, marker in lines}
+
+
+def test_the_pose_extra_adds_to_the_environment_and_changes_nothing_in_it():
+    """Its lock has the same versions of what both need; what it adds, and what mediapipe holds back, is its own."""
+    main, pose = (pins(name) for name in LOCKS)
+    shared = main.keys() & pose.keys()
+    assert {key: pose[key] for key in shared} == {key: main[key] for key in shared}
+    added = {name for name, _ in pose} - {name for name, _ in main}
+    assert added == {"absl-py", "flatbuffers", "mediapipe", "opencv-python-headless", "protobuf"}
+
+
+@pytest.mark.parametrize("lock_name", LOCKS)
+def test_lock_pins_and_hashes_everything_that_pyproject_asks_for(lock_name):
+    lock = (ROOT / lock_name).read_text()
     pinned = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock, flags=re.MULTILINE))
     entries = re.split(r"^(?=[a-z0-9._-]+==)", lock, flags=re.MULTILINE)[1:]
     assert [e.split("==")[0] for e in entries if "--hash=sha256:" not in e] == []
     groups = project()["dependency-groups"]
+    pose = groups.pop("pose")
     asked = [*project()["project"]["dependencies"], *(r for group in groups.values() for r in group)]
+    asked = pose if "pose" in lock_name else asked
     names = {re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower() for requirement in asked}
     assert names - set(pinned) == set()
     exact = dict(re.fullmatch(r"([a-z0-9._-]+)==([\d.]+(?:post\d+)?)", r).groups() for r in asked if _is_exact(r))
@@ -54,8 +75,9 @@ def _is_exact(requirement: str) -> bool:
     return "==" in requirement and "*" not in requirement
 
 
-def test_lock_names_no_host():
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_names_no_host(name):
+    lock = (ROOT / name).read_text()
     assert re.findall(r"https?://\S+", lock) == []
     assert "index-url" not in lock
 

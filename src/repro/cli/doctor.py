@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from repro import features, paths, records
+from repro.data import pose_extra
 
 
 def show(options: Namespace) -> None:
@@ -20,6 +21,8 @@ def show(options: Namespace) -> None:
     lines["threads"] = str(torch.get_num_threads())
     lines |= {"root": str(paths.root()), "cache": _size(paths.cache()), "runs": _size(paths.runs())}
     lines["records"] = f"{sum(1 for _ in paths.records().glob('*.jsonl'))} files in {paths.records()}"
+    extra = pose_extra.installed()
+    lines["pose extra"] = f"{pose_extra.PACKAGE} {extra}" if extra else f"not installed, {pose_extra.INSTALL}"
     for name in features.NETWORKS:
         try:
             lines[name] = f"found, {features.load(name).weights_hash[:23]}"

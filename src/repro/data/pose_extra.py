@@ -1,6 +1,7 @@
 """Joints from pictures, by the optional pose extra: mediapipe, which brings its network in its wheel."""
 
 from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,15 +16,24 @@ LANDMARKS = ((0, 0), (11, 12), (12, 12), (14, 14), (16, 16), (11, 11), (13, 13),
 """The 18 joints of OpenPose: each in the middle of two of mediapipe's 33 landmarks, which differ for the neck alone."""
 VISIBLE = 0.5
 """A landmark of smaller visibility is a guess."""
+PACKAGE = "mediapipe"
+INSTALL = "`make env POSE=1` adds it"
 NEEDED = (
     "joints from a picture or a video need the pose extra, which is not installed (mediapipe 0.10.21, the last release "
-    "that brings its network): install it as the README says, or give the joints as a file (--source-pose, --motion "
-    "poses.json)"
+    f"that brings its network): {INSTALL}; or give the joints as a file (--source-pose, --motion poses.json)"
 )
 
 
 class MissingExtra(ValueError):
     """The pose extra is not installed; the message says what to do."""
+
+
+def installed() -> str | None:
+    """Return the version of the pose extra's package, None where there is none."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
 
 
 class Detector:
