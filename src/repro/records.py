@@ -42,7 +42,8 @@ class Record:
         metrics: value by a name that says its protocol.
         n: test pairs behind every metric.
         config: the resolved settings, as ``repro.config.to_mapping`` gives them; ``config_hash`` is their digest.
-        features: the frozen network of the losses, name -> hash of its weights.
+        features: networks that came in from outside, name -> hash of its weights: the frozen one of the losses, and
+            that of the row that this one goes on from.
         needs: metric -> "needs file ...", for those that this machine could not compute.
         subsets: scores on parts of the test pairs: name -> {"n": pairs, metric: value}.
         metric_weights: metric -> hash of the network that it looked through.
