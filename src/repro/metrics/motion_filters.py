@@ -1,7 +1,8 @@
 """What cleans a track of joints without learning: four filters, and one linear map from skeleton to skeleton.
 
-The filters' numbers are the best of a small grid on the studio's training sequences, in acceleration error among those
-whose MPJPE is within 1 % of the grid's smallest.
+The filters' numbers are chosen on 64 of the studio's training sequences: of a small grid (Gaussians of 1, 2, 3 frames;
+windows of 7, 11, 15; cut-offs of 0.5 to 4 Hz with beta from 0.003 to 0.1) those with the smallest acceleration error
+whose MPJPE is within 1 % of the grid's smallest. Wider filters tremble less still, and damage what is true.
 """
 
 from collections.abc import Callable, Iterable
