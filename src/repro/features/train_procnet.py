@@ -91,18 +91,24 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> ProcNet:
-        r"""Return procnet: each normalisation taken into the convolution before it.
-
-        .. math:: \gamma \frac{W x + b - \mu}{\sigma} + \beta
-                  = \frac{\gamma}{\sigma} W x + \frac{\gamma}{\sigma} (b - \mu) + \beta
-        """
+        """Return procnet: each normalisation taken into the convolution before it."""
         network = ProcNet()
         for target, convolution, norm in zip(_convolutions(network), self.convolutions, self.norms, strict=True):
-            learnt, statistics = convolution.state_dict(), norm.state_dict()
-            factor = statistics["weight"] / (statistics["running_var"] + norm.eps).sqrt()
-            bias = (learnt["bias"] - statistics["running_mean"]) * factor + statistics["bias"]
-            target.load_state_dict({"weight": learnt["weight"] * factor.view(-1, 1, 1, 1), "bias": bias})
+            target.load_state_dict(folded(convolution, norm))
         return network.eval()
+
+
+@torch.no_grad()
+def folded(convolution: nn.Module, norm: nn.Module) -> dict[str, Tensor]:
+    r"""Return weight and bias of the convolution that equals a convolution followed by its batch normalisation.
+
+    .. math:: \gamma \frac{W x + b - \mu}{\sigma} + \beta
+              = \frac{\gamma}{\sigma} W x + \frac{\gamma}{\sigma} (b - \mu) + \beta
+    """
+    learnt, statistics = convolution.state_dict(), norm.state_dict()
+    factor = statistics["weight"] / (statistics["running_var"] + norm.eps).sqrt()
+    bias = (learnt["bias"] - statistics["running_mean"]) * factor + statistics["bias"]
+    return {"weight": learnt["weight"] * factor.view(-1, *[1] * (learnt["weight"].ndim - 1)), "bias": bias}
 
 
 def _convolutions(network: ProcNet) -> list[nn.Conv2d]:

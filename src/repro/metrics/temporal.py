@@ -33,9 +33,14 @@ def warping_error(frames: Tensor, flow_to_previous: Tensor, where: Tensor) -> Te
     sizes = require_shape("frames", frames, "T 3 H W")
     require_shape("flow to the previous frame", flow_to_previous, "T 2 H W", sizes=sizes)
     require_shape("where", where, "T H W", sizes=sizes)
+    return masked_mean(_changes(frames, flow_to_previous), where[1:])
+
+
+def _changes(frames: Tensor, flow_to_previous: Tensor) -> Tensor:
+    """Return how much each frame's pixels differ from the frame before moved onto it, (T - 1, H, W), over colours."""
     frames = frames.double()
     moved = bilinear_warp(frames[:-1], flow_to_previous[1:].double())
-    return masked_mean((frames[1:] - moved).abs().mean(1), where[1:])
+    return (frames[1:] - moved).abs().mean(1)
 
 
 def surface_colours(frames: Tensor, flow_to_source: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,8 +130,9 @@ def temporal_scores(
     flow, visible = to_previous
     back, shown = to_source
     for what, frames in pictures.items():
-        scores[f"warping_error_{what}"] = warping_error(frames, flow, visible).nanmean().item()
-        scores[f"warping_error_person_{what}"] = warping_error(frames, flow, visible & person).nanmean().item()
+        changes = _changes(frames, flow)  # once for both: the warp is what takes time
+        for name, where in (("warping_error", visible), ("warping_error_person", visible & person)):
+            scores[f"{name}_{what}"] = masked_mean(changes, where[1:]).nanmean().item()
         scores[f"flicker_{what}"] = flicker(frames, back, shown & person)
     for name in ("warping_error", "warping_error_person", "flicker"):
         scores[f"{name}_excess"] = scores.pop(f"{name}_generated") - scores[f"{name}_real"]
