@@ -37,9 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         rounds=9,
         tiny="small maps",
     )
-    device = torch.device(options.device)
-    if device.type == "cpu":
-        torch.set_num_threads(1)
+    device = measure.chosen(options)
     batch = options.batch or (8 if device.type == "cuda" else 2)
     layers = {"8x8x4 k3": (8, 4, 3)} if options.tiny else LAYERS
     dtypes = [torch.float32, torch.bfloat16] if device.type == "cuda" else [torch.float32]

@@ -1,10 +1,10 @@
-"""Everything that one GPU call should bring home: correctness, the operation, the step, within eight minutes.
+"""What one GPU call should bring home: correctness, operation, step, inference, losses, within eight minutes.
 
     python benchmarks/gpu.py --out DIR           on a GPU
     python benchmarks/gpu.py --tiny --out DIR    a rehearsal on the CPU, the kernels left out
 
-Three parts, each with a record of its own, so that a stop in the middle loses no finished part: the kernels against
-float64 (kernels.DEVICE.json), ``attention.py`` and ``step.py``. On GPUs the deterministic mode is timed as well.
+Five parts, each with a record of its own, so that a stop in the middle loses no finished part: the kernels against
+float64 (kernels.DEVICE.json), ``attention.py``, ``step.py``, ``inference.py`` and ``loss.py``. On GPUs the deterministic mode is timed as well.
 Without --out the records go to data/records/benchmarks.
 """
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import attention
+import inference
+import loss
 import step
 import torch
 from bench import measure
@@ -37,7 +39,9 @@ def main(argv: list[str] | None = None) -> None:
     common += ["--out", str(options.out)] if options.out else []
     attention.main([*common, "--rounds", "3" if options.tiny else str(options.rounds)])
     print(f"operation: {time.monotonic() - start:.0f} s", flush=True)
-    step.main([*common, "--rounds", "2" if options.tiny else "20"])
+    for part in (step, inference, loss):
+        part.main([*common, "--rounds", "2" if options.tiny else "20"])
+        print(f"{part.__name__}: {time.monotonic() - start:.0f} s", flush=True)
     print(f"all: {time.monotonic() - start:.0f} s", flush=True)
 
 

@@ -87,6 +87,23 @@ def peak_bytes(work: Work, device: torch.device) -> int:
     return peak
 
 
+def compared(works: Mapping[str, Work], baseline: str, device: torch.device, rounds: int) -> dict[str, Any]:
+    """Return seconds and peak memory of all works, and their ratios to the baseline; print the ratios."""
+    seconds = interleaved(works, device, rounds)
+    peaks = {name: peak_bytes(work, device) for name, work in works.items()}
+    ratios = {
+        name: {
+            "times_the_speed": seconds[baseline]["median"] / seconds[name]["median"],
+            "peak_bytes_of_baseline": peaks[name] / peaks[baseline],
+        }
+        for name in works
+    }
+    for name, ratio in ratios.items():
+        speed, memory = ratio["times_the_speed"], ratio["peak_bytes_of_baseline"]
+        print(f"{name}: {speed:.2f} times the speed of {baseline}, {memory:.2f} of its peak memory", flush=True)
+    return {"baseline": baseline, "seconds": seconds, "peak_bytes": peaks, "ratios": ratios}
+
+
 def limits(device: torch.device, dtype: torch.dtype, rounds: int) -> dict[str, float]:
     """Return what the machine reaches at best: operations a second of a matrix product, bytes a second of a copy."""
     side, length = (4096, 2**28) if device.type == "cuda" else (1024, 2**25)
@@ -115,6 +132,13 @@ def options(argv: list[str] | None, description: str, *, cpu_batch: int, rounds:
     parser.add_argument("--tiny", action="store_true", help=f"a rehearsal: {tiny}")
     parser.add_argument("--out", type=Path, help="folder of the record")
     return parser.parse_args(argv)
+
+
+def chosen(options: argparse.Namespace) -> torch.device:
+    """Return the device that the command line names; a CPU computes with one thread from now on."""
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    return torch.device(options.device)
 
 
 def write(name: str, device: torch.device, record: dict[str, Any], folder: Path | None = None) -> Path:
