@@ -1,4 +1,4 @@
-"""How real the studio's people look to networks that never saw them: a pose estimator and a re-identifier.
+"""How real the studio's people look to networks that never saw them: two pose estimators and a re-identifier.
 
 Two questions about the test people of ``fashion`` at 256 pixels:
 
@@ -6,33 +6,44 @@ Two questions about the test people of ``fashion`` at 256 pixels:
    estimator find within 5 % of the body's height? A joint is visible when nothing but its own limb and
    the cloth on it hides it; knees and ankles behind a skirt are hidden. Frontal and back: within 45 degrees.
    Every miss gets one cause: the joint of the other side was found, nothing was, something near, something elsewhere.
+   So that the numbers can be read, the same estimator answers for real photographs too, as large and by the same rule.
 2. identity: half of each person's views are the gallery, the other half are asked for, each cut out by the person's
    mask and resized to 256 x 128. How often does the most similar gallery view (cosine) show the right person?
 
-No network is shipped: bring a pose estimator of the OpenPose family (18 heat maps, background, 38 part affinity
-fields) and a re-identification network, each as safetensors with a json that lists its operations in order.
+Anybody can repeat this part, with the pose extra (`make env POSE=1`), which is used as for photographs of one's own:
 
-    python benchmarks/realism.py --pose-network N --pose-graph G --reid-network N --reid-graph G --record data/records/realism.json
+    python benchmarks/realism.py --pose mediapipe
 
-About five minutes on one core for 100 people.
-"""  # noqa: E501
+The other networks are to be brought: a pose estimator of the OpenPose family (18 heat maps, background, 38 part
+affinity fields) and a re-identification network, each as safetensors with a json that lists its operations in order.
+
+    python benchmarks/realism.py --pose openpose --pose-network N --pose-graph G
+    python benchmarks/realism.py --reid-network N --reid-graph G
+
+Each run adds what it measured to the file given as --record. About five minutes on one core.
+"""
 
 import argparse
 import hashlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
-from scipy.ndimage import gaussian_filter
+from bench.openpose import OpenPose
+from bench.photographs import photographs
+from bench.reid import Reid
 from torch import Tensor
 
+from repro.data.joints import MISSING
 from repro.data.pair import Pair
+from repro.data.pose_extra import Detector
 from repro.data.sets import load
 from repro.data.studio.mesh import PART
 from repro.data.studio.seeds import GENERATOR_VERSION
@@ -40,55 +51,49 @@ from repro.data.studio.shot import joints_visible, shoot
 from repro.data.studio.skeleton import OPENPOSE_18
 
 SIZE = 256
-# Sides of the estimator's input, whose maps are averaged over sizes and over mirror images, as OpenPose does. It was
-# trained on persons of 0.4 to 0.8 of a side of 368, 147 to 294 pixels: of these sides a whole body (216 pixels of 304)
-# is 136, 182 and 261 pixels high, the body of a portrait (380 of 304, cut off below the hips) 240, 320 and 460.
-INPUTS = (192, 256, 368)
-MARGIN = 24  # pixels of wall added around the picture: the estimator was trained on persons that do not fill it
-GRID = 152  # side of the averaged heat maps: two pixels of the picture each
 WITHIN = 0.05  # of the body's height
-SMOOTH = (
-    3.0  # pixels of that grid; the estimator's own software smooths heat maps by 0.75 cells, here 2.5 to 4.75 pixels
-)
-SEEN = 0.05  # heat of the weakest peak that counts as a finding
 NEAR = 0.12  # a miss up to here is one of place, beyond it something else was taken for the joint
 CAUSES = ("found", "the other side's", "nothing found", "near", "elsewhere")
 LIMBS = tuple(range(2, 14))
+Estimate = Callable[[Tensor], Tensor]
 OTHER = [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]
-
-# Parent, child and the first of the two channels (x, y) of their affinity field; 13 limbs from the neck outwards are
-# the tree by which joints are put together.
-FIELDS = (
-    (1, 2, 12), (2, 3, 14), (3, 4, 16), (1, 5, 20), (5, 6, 22), (6, 7, 24),
-    (1, 8, 0), (8, 9, 2), (9, 10, 4), (1, 11, 6), (11, 12, 8), (12, 13, 10), (1, 0, 28),
-    (0, 14, 30), (14, 16, 34), (0, 15, 32), (15, 17, 36), (2, 16, 18), (5, 17, 26),
-)  # fmt: skip
-TREE = FIELDS[:13]
 
 
 def main() -> None:
     if len(sys.argv) == 1:  # `make bench` runs every script as it is
-        print("nothing measured: this needs a network that is not shipped, --help says which")
+        print("nothing measured: this needs networks that are not shipped, --help says which")
         return
     arguments = parse()
     torch.set_num_threads(1)
     people = load("fashion", "test", size=SIZE, scale="default")
     count = min(arguments.people, people.people)
     views = [person * people.views + number for person in range(count) for number in range(people.views)]
-    found = {
-        "pose": pose_scores(people, views, arguments.views, Pose(arguments.pose_network, arguments.pose_graph)),
-        "identity": identity_scores(people, views, Reid(arguments.reid_network, arguments.reid_graph)),
-    }
     record = {
-        "schema": 1,
+        "schema": 2,
         "what": "fashion test people as other networks see them",
-        "command": "python benchmarks/realism.py --pose-network … --pose-graph … --reid-network … --reid-graph …",
         "dataset": "fashion", "split": "test", "scale": "default", "size": SIZE, "people": count,
         "dataset_hash": people.hash, "generator_version": GENERATOR_VERSION,
-        "networks": {name: _digest(getattr(arguments, name)) for name in ("pose_network", "pose_graph", "reid_network",
-                                                                         "reid_graph")},
-        **found,
+        "pose": {}, "identity": {},
     }  # fmt: skip
+    if arguments.record and arguments.record.exists():
+        before = json.loads(arguments.record.read_text("utf-8"))
+        if before["schema"] == record["schema"] and before["dataset_hash"] == people.hash:
+            record |= {"pose": before["pose"], "identity": before["identity"]}
+        else:
+            print(f"{arguments.record}: of other people, all of it is measured anew")
+    if arguments.pose:
+        estimate, name, networks = estimator(arguments)
+        record["pose"][name] = {
+            "command": f"python benchmarks/realism.py --pose {arguments.pose}", "networks": networks,
+            **pose_scores(people, views, arguments.views, estimate),
+            "photographs": photograph_scores(estimate, arguments.photographs),
+        }  # fmt: skip
+    if arguments.reid_network:
+        files = (arguments.reid_network, arguments.reid_graph)
+        record["identity"] = {
+            "command": "python benchmarks/realism.py --reid-network … --reid-graph …",
+            "networks": [_digest(file) for file in files], **identity_scores(people, views, Reid(*files)),
+        }  # fmt: skip
     text = json.dumps(record, indent=1, ensure_ascii=False)
     print(text)
     if arguments.record:
@@ -97,51 +102,110 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure how real the studio's people look to other networks.")
+    parser.add_argument("--pose", choices=("mediapipe", "openpose"), help="the pose estimator to ask")
     for name in ("pose-network", "pose-graph", "reid-network", "reid-graph"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+        parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--people", type=int, default=100, help="test people to look at, 100 at most")
     parser.add_argument("--views", type=int, default=200, help="frontal and back views for the pose estimator")
+    parser.add_argument("--photographs", type=Path, help="folder of the real photographs; default: those at hand")
     parser.add_argument("--record", type=Path, help="file for the result; default: print only")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.pose == "openpose" and not (arguments.pose_network and arguments.pose_graph):
+        parser.error("--pose openpose needs --pose-network and --pose-graph")
+    if bool(arguments.reid_network) != bool(arguments.reid_graph):
+        parser.error("--reid-network and --reid-graph belong together")
+    return arguments
 
 
-def pose_scores(people: Any, views: list[int], most: int, estimate: Callable[[Tensor], Tensor]) -> dict:
+def estimator(arguments: argparse.Namespace) -> tuple[Estimate, str, list[str]]:
+    """Return the estimator, its name in the record, and what tells which networks it is."""
+    if arguments.pose == "openpose":
+        files = (arguments.pose_network, arguments.pose_graph)
+        return OpenPose(*files), "openpose-mobilenet-small", [_digest(file) for file in files]
+    detector = Detector()  # first: it says what to do where the extra is missing
+    return BlazePose(detector), "mediapipe-blazepose-full", [f"mediapipe=={version('mediapipe')}"]
+
+
+class BlazePose:
+    """The pose extra as an estimator: image (3, H, W) -> joints (18, 2) (row, column), inf where none is found."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+
+    def __call__(self, image: Tensor) -> Tensor:
+        picture = (image * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+        joints = self.detector(picture)
+        if joints is None:
+            return torch.full((18, 2), torch.inf)
+        return torch.from_numpy(np.where(joints == MISSING, np.inf, joints))
+
+
+def pose_scores(people: Any, views: list[int], most: int, estimate: Estimate) -> dict:
     """Return the share of visible limb joints that are found, in all and per joint, side and part of the body."""
     chosen = [view for view in views if abs(np.cos(people.shot(view).camera.yaw)) > 0.7][:most]
-    hits: dict[str, list[bool]] = {"all": []}
-    errors, causes = [], []
+    seen: list[Look] = []
     for view in chosen:
         shot = people.shot(view)
-        visible = _visible(shot)
         stature = float(shot.mesh.skeleton.points["crown"][1][1])
         height = shot.camera.focal * SIZE * stature / shot.camera.distance
-        found, joints = estimate(_look(people, view).source).numpy(), shot.joints()
-        distance = np.linalg.norm(found - joints, axis=1) / height
-        to_other = np.linalg.norm(found - joints[OTHER], axis=1) / height
-        facing = "front" if np.cos(shot.camera.yaw) > 0 else "back"
-        framing = "whole body" if shot.camera.focal < 3 else "upper body"
-        for joint in LIMBS:
-            if visible[joint]:
-                hit = bool(distance[joint] <= WITHIN)  # a joint that was not found is infinitely far
-                errors.append(distance[joint])
-                causes.append(cause(distance[joint], to_other[joint]))
-                for group in (
-                    "all",
-                    facing,
-                    framing,
-                    OPENPOSE_18[joint].partition("_")[2],
-                    f"person {view // people.views}",
-                ):
-                    hits.setdefault(group, []).append(hit)
-    shares = {group: round(float(np.mean(hit)), 4) for group, hit in hits.items()}
+        groups = (
+            "front" if np.cos(shot.camera.yaw) > 0 else "back",
+            "whole body" if shot.camera.focal < 3 else "upper body",
+            f"person {view // people.views}",
+        )
+        found = estimate(_look(people, view).source).numpy()
+        seen += looks(found, shot.joints(), _visible(shot), height, groups)
+    shares = {
+        group: round(float(np.mean([look.cause == "found" for look in seen if group in look.groups])), 4)
+        for group in dict.fromkeys(group for look in seen for group in look.groups)
+    }
     worst = sorted((share, name) for name, share in shares.items() if name.startswith("person"))
     return {
-        "within": WITHIN, "unit": "body height", "views": len(chosen), "joints": len(hits["all"]),
-        "found": shares["all"], "missed_altogether": round(float(np.isinf(errors).mean()), 4),
-        "median_error": round(float(np.median(errors)), 4),
-        "causes": {name: round(causes.count(name) / len(causes), 4) for name in CAUSES},
-        "by_group": {name: share for name, share in shares.items() if not name.startswith(("person", "all"))},
+        "within": WITHIN, "unit": "body height", "views": len(chosen), **summary(seen),
+        "front": summary([look for look in seen if "front" in look.groups]),
+        "back": summary([look for look in seen if "back" in look.groups]),
+        "by_group": {name: share for name, share in shares.items() if not name.startswith("person")},
         "worst_people": {name: share for share, name in worst[:8]},
+    }  # fmt: skip
+
+
+def photograph_scores(estimate: Estimate, folder: Path | None) -> dict:
+    """Return how well the estimator finds the joints of real photographs, padded to a square of the studio's size."""
+    seen, names = [], []
+    for name, image, joints, height in photographs(folder, SIZE):
+        names.append(name)
+        seen += looks(estimate(image).numpy(), joints, (joints != MISSING).all(1), height, ())
+    return {"names": names, **summary(seen)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an estimator said of one visible joint; the error in parts of the body's height, inf = nothing."""
+
+    error: float
+    cause: str
+    groups: tuple[str, ...]
+
+
+def looks(
+    found: np.ndarray, joints: np.ndarray, visible: np.ndarray, height: float, groups: tuple[str, ...]
+) -> list[Look]:
+    """Return what was found of each visible limb joint; found and joints (18, 2) in pixels, visible (18,) bool."""
+    error = np.linalg.norm(found - joints, axis=1) / height
+    to_other = np.linalg.norm(found - joints[OTHER], axis=1) / height
+    return [
+        Look(error[joint], cause(error[joint], to_other[joint]), (*groups, OPENPOSE_18[joint].partition("_")[2]))
+        for joint in LIMBS
+        if visible[joint]
+    ]
+
+
+def summary(seen: list[Look]) -> dict:
+    """Return the number of joints, the share that was found, the median error, and the number of joints per cause."""
+    counts = {name: sum(look.cause == name for look in seen) for name in CAUSES}
+    return {
+        "joints": len(seen), "found": round(counts["found"] / len(seen), 4),
+        "median_error": round(float(np.median([look.error for look in seen])), 4), "causes": counts,
     }  # fmt: skip
 
 
@@ -201,176 +265,6 @@ def _look(people: Any, view: int) -> Pair:
 
 def _digest(file: Path) -> str:
     return "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-class Pose:
-    """An OpenPose network with its parsing: image (3, H, W) -> joints (18, 2) (row, column), inf where none is found.
-
-    Each joint offers its highest peaks; the joints are chosen together, so that heat and part affinity along the limbs
-    of the tree from the neck are largest (dynamic programming over the tree).
-    """
-
-    def __init__(self, network: Path, graph: Path) -> None:
-        self.weights = {name: value.float() for name, value in load_file(network).items()}
-        self.graph = json.loads(graph.read_text())
-
-    @torch.no_grad()
-    def __call__(self, image: Tensor) -> Tensor:
-        padded = F.pad(image[None], [MARGIN] * 4, mode="replicate")
-        total = torch.zeros(())
-        for side in INPUTS:
-            resized = F.interpolate(padded, size=(side, side), mode="bicubic", align_corners=False).clamp(0, 1)
-            for flipped in (False, True):
-                picture = resized.flip(3) if flipped else resized
-                maps = self.forward(picture[:, [2, 1, 0]] * 2 - 1)
-                maps = _mirrored(maps) if flipped else maps
-                total = total + F.interpolate(maps, size=(GRID, GRID), mode="bicubic", align_corners=False)
-        maps = total[0] / (2 * len(INPUTS))
-        stride = padded.shape[-1] / GRID
-        heat = torch.from_numpy(gaussian_filter(maps[:18].numpy(), (0, SMOOTH, SMOOTH)))
-        return (assembled(heat, maps[19:]) + 0.5) * stride - 0.5 - MARGIN
-
-    def forward(self, picture: Tensor) -> Tensor:
-        """Return heat maps and affinity fields (1, 57, h, w) of BGR pictures in [-1, 1]."""
-        values = {"image": picture}
-        for op in self.graph["ops"]:
-            values[op["name"]] = self._apply(op, *(values[name] for name in op["input"]), values=values)
-        return values[self.graph["ops"][-1]["name"]]
-
-    def _apply(self, op: dict, *x: Tensor, values: dict[str, Tensor]) -> Tensor:
-        match op["op"]:
-            case "conv2d":
-                weight, stride = self.weights[op["weight"]], op["stride"]
-                return F.conv2d(
-                    _tensorflow_same(x[0], weight.shape[-1], stride), weight, None, stride, 0, 1, op["groups"]
-                )
-            case "batch_norm_batch_stats":  # the mean and spread of the picture itself
-                gamma, beta = self.weights[op["gamma"]], self.weights[op["beta"]]
-                return F.instance_norm(x[0], weight=gamma, bias=beta, eps=op["eps"])
-            case "affine":
-                return x[0] * self.weights[op["scale"]][:, None, None] + self.weights[op["shift"]][:, None, None]
-            case "relu" | "relu6" as name:
-                return F.relu(x[0]) if name == "relu" else F.relu6(x[0])
-            case "add":
-                return x[0] + x[1]
-            case "concat_channels":
-                return torch.cat(x, 1)
-            case "resize_bilinear_to":
-                return _tensorflow_resize(x[0], values[op["like"]].shape[-2:])
-        raise ValueError(f"unknown operation {op['op']!r} in the pose graph")
-
-
-def _mirrored(maps: Tensor) -> Tensor:
-    """Return the maps (1, 57, h, w) of a mirrored picture as those of the picture: sides exchanged, x turned round."""
-    swap = {name: name.replace("right", "LEFT").replace("left", "right").lower() for name in OPENPOSE_18}
-    heat = [OPENPOSE_18.index(swap[name]) for name in OPENPOSE_18] + [18]
-    pairs = {(parent, child): channel for parent, child, channel in FIELDS}
-    order = list(range(57))
-    order[:19] = heat
-    for (parent, child), channel in pairs.items():
-        other = pairs[heat[parent], heat[child]]
-        order[19 + channel], order[20 + channel] = 19 + other, 20 + other
-    sign = torch.ones(57)
-    sign[19::2] = -1
-    return maps.flip(3)[:, order] * sign[:, None, None]
-
-
-def _tensorflow_same(x: Tensor, kernel: int, stride: int) -> Tensor:
-    """Return x padded as TensorFlow's SAME does: the odd pixel goes to the right and below."""
-    pads = []
-    for side in (x.shape[3], x.shape[2]):
-        total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-        pads += [total // 2, total - total // 2]
-    return F.pad(x, pads)
-
-
-def _tensorflow_resize(x: Tensor, size: torch.Size) -> Tensor:
-    """Return x bilinearly resized as TensorFlow 1 does: pixel i of the result lies at i * in / out of the input."""
-    for axis, length in ((2, size[0]), (3, size[1])):
-        place = torch.arange(length) * (x.shape[axis] / length)
-        low = place.long()
-        high = (low + 1).clamp(max=x.shape[axis] - 1)
-        share = (place - low).view([-1 if axis == k else 1 for k in range(4)])
-        x = torch.lerp(x.index_select(axis, low), x.index_select(axis, high), share)
-    return x
-
-
-def assembled(heat: Tensor, fields: Tensor, candidates: int = 5) -> Tensor:
-    """Return joints (18, 2) (row, column) on the grid of heat maps (18, h, w); fields (38, h, w); inf = not found."""
-    peaks = (heat == F.max_pool2d(heat[None], 7, 1, 3)[0]) & (heat > SEEN)
-    places, scores = [], []
-    for joint in range(18):
-        where = peaks[joint].nonzero()
-        value = heat[joint][tuple(where.T)]
-        order = value.argsort(descending=True)[:candidates]
-        places.append(where[order].float())
-        scores.append(value[order])
-    best: dict[int, Tensor] = {}
-    for parent, child, channel in reversed(TREE):  # leaves first: what a parent's peak gains from its child
-        if len(places[parent]) and len(places[child]):
-            gain = affinity(fields[channel : channel + 2], places[parent], places[child]) + scores[child]
-            best[child] = gain.argmax(1)
-            scores[parent] = scores[parent] + gain.amax(1).clamp(min=0)
-    joints, chosen = torch.full((18, 2), torch.inf), {}
-    for parent, joint in ((-1, 1), *((parent, child) for parent, child, _ in TREE), *((-1, k) for k in range(14, 18))):
-        if len(places[joint]):
-            chosen[joint] = int(best[joint][chosen[parent]]) if parent in chosen else int(scores[joint].argmax())
-            joints[joint] = places[joint][chosen[joint]]
-    return joints
-
-
-def affinity(field: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
-    """Return (N, M): the mean of the field (2, h, w) along and in the direction of the lines from starts to ends."""
-    along = ends[None] - starts[:, None]
-    direction = along / along.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    t = torch.linspace(0, 1, 10)[:, None]
-    points = (starts[:, None, None] + t * along[:, :, None]).round().long()
-    sampled = field[:, points[..., 0], points[..., 1]]  # (2, N, M, 10): x, y
-    return (sampled[0] * direction[..., None, 1] + sampled[1] * direction[..., None, 0]).mean(-1)
-
-
-class Reid:
-    """A re-identification network: picture (1, 3, 256, 128) in [0, 1] -> code (1, C)."""
-
-    def __init__(self, network: Path, graph: Path) -> None:
-        self.weights = {name: value.float() for name, value in load_file(network).items()}
-        self.graph = json.loads(graph.read_text())
-
-    @torch.no_grad()
-    def __call__(self, picture: Tensor) -> Tensor:
-        mean, spread = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-        values: dict[str, Any] = {**self.weights, self.graph["input"]: (picture - mean) / spread}
-        for op in self.graph["ops"]:
-            values[op["out"][0]] = self._apply(op["op"], op["attr"], *(values.get(name) for name in op["in"]))
-        return values[self.graph["output"]]
-
-    @staticmethod
-    def _apply(op: str, attr: dict, *x: Any) -> Any:
-        match op:
-            case "Conv":
-                pad = attr["pads"][:2]
-                return F.conv2d(x[0], x[1], x[2] if len(x) > 2 else None, attr["strides"], pad, 1, attr["group"])
-            case "MaxPool":
-                return F.max_pool2d(x[0], attr["kernel_shape"], attr["strides"], attr["pads"][:2])
-            case "AveragePool":
-                return F.avg_pool2d(x[0], attr["kernel_shape"], attr["strides"], attr["pads"][:2])
-            case "GlobalAveragePool":
-                return x[0].mean((2, 3), keepdim=True)
-            case "Relu":
-                return F.relu(x[0])
-            case "Sigmoid":
-                return torch.sigmoid(x[0])
-            case "Mul" | "Add" as name:
-                return x[0] * x[1] if name == "Mul" else x[0] + x[1]
-            case "Gemm":
-                return F.linear(x[0], x[1], x[2])
-            case "BatchNormalization":
-                return F.batch_norm(x[0], x[3], x[4], x[1], x[2], eps=attr["epsilon"])
-            case "Reshape":  # the only reshape of the graph flattens; what computes its shape is skipped
-                return x[0].flatten(1)
-            case "Shape" | "Constant" | "Gather" | "Unsqueeze" | "Concat":
-                return None
-        raise ValueError(f"unknown operation {op!r} in the re-identification graph")
 
 
 if __name__ == "__main__":
