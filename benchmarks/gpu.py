@@ -4,7 +4,8 @@
     python benchmarks/gpu.py --tiny --out DIR    a rehearsal on the CPU, the kernels left out
 
 Five parts, each with a record of its own, so that a stop in the middle loses no finished part: the kernels against
-float64 (kernels.DEVICE.json), ``attention.py``, ``step.py``, ``inference.py`` and ``loss.py``. On GPUs the deterministic mode is timed as well.
+float64 (kernels.DEVICE.json), ``attention.py``, ``step.py``, ``inference.py`` and ``loss.py``. On GPUs the
+deterministic mode is timed as well.
 Without --out the records go to data/records/benchmarks.
 """
 
