@@ -20,8 +20,9 @@ from safetensors.torch import save
 
 from repro.cli import main
 from repro.data.images import read_image
+from repro.data.tracking import Track
 from repro.data.video_file import VideoFile
-from repro.experiments.animation import Animator, animate, load_animator, prepare
+from repro.experiments.animation import Animator, animate, driving, load_animator, prepare
 from repro.experiments.animation.frames import FrameFolder, to_bytes
 from repro.experiments.weights import half, weights_hash
 from repro.models import SequentialGFLA
@@ -60,7 +61,8 @@ def files(folder, frames=7):
 
 def scene_in(folder, frames=7, **options):
     files(folder, frames)
-    return prepare(folder / "photo.png", folder / "poses.json", SIDE, source_pose=folder / "photo.json", **options)
+    given = {"source_pose": folder / "photo.json", "skeletons": "given"} | options
+    return prepare(folder / "photo.png", folder / "poses.json", SIDE, **given)
 
 
 @pytest.fixture
@@ -253,6 +255,7 @@ class TestScene:
             "17 of 17 joints of the person in photo.png",
             "7 frames of coco17 joints (recognised)",
             "fitted to the person: one pixel of the motion is 0.889 pixels of the clip",
+            "skeletons as given, not cleaned: as asked for",
         ]
 
     def test_unfitted_it_is_taken_in_the_photographs_pixels(self, tmp_path):
@@ -262,7 +265,7 @@ class TestScene:
             values = frame["people"][0]["pose_keypoints_2d"]
             values[0::3] = [x + 12 for x in values[0::3]]
         (tmp_path / "poses.json").write_text(json.dumps(moved))
-        given = {"source_pose": tmp_path / "photo.json", "fps": 10.0}
+        given = {"source_pose": tmp_path / "photo.json", "fps": 10.0, "skeletons": "given"}
         fitted, own = (
             prepare(tmp_path / "photo.png", tmp_path / "poses.json", SIDE, fitting=word, **given)
             for word in ("body", "none")
@@ -280,6 +283,7 @@ class TestScene:
             ({"fps": 0.0}, "between 0 and 1000 frames per second"),
             ({"layout": "body25"}, r"expected body25 joints \(..., 25, 2\)"),
             ({"layout": "body_25"}, "unknown joint layout"),
+            ({"skeletons": "clean"}, "unknown kind of skeletons"),
         ],
     )
     def test_what_does_not_fit_is_refused(self, tmp_path, options, message):
@@ -299,6 +303,42 @@ class TestScene:
         (tmp_path / "photo.json").write_text(json.dumps(elsewhere))
         with pytest.raises(ValueError, match="those of another picture"):
             prepare(tmp_path / "photo.png", tmp_path / "poses.json", SIDE, source_pose=tmp_path / "photo.json")
+
+
+class TestDrivingSkeletons:
+    """A network that moves every joint down by a tenth of the picture stands in for the trained one."""
+
+    @pytest.fixture
+    def trained(self, monkeypatch):
+        def extract(network, joints, width, *, missing):
+            assert (network, missing) == ("network", "zero")
+            return joints + torch.tensor([width / 10, 0.0], dtype=joints.dtype)
+
+        monkeypatch.setattr(driving, "extractor", lambda: ("network", "zero", "0123456789abcdef"))
+        monkeypatch.setattr(driving, "extract_motion", extract)
+
+    def test_detected_joints_are_cleaned_where_they_stand(self, tmp_path, trained):
+        scene = scene_in(tmp_path, skeletons="auto")
+        assert scene.notes[-1] == "skeletons cleaned by the Motion Extraction Network (0123456789ab)"
+        # COCO's left ankle is that of the photograph, a tenth of 64 pixels lower.
+        assert float(scene.joints[0, 15, 0]) == pytest.approx(float(scene.source_joints[15, 0]) + 6.4)
+
+    def test_others_are_taken_as_they_are(self, trained):
+        captured = Track(torch.ones(3, 17, 2).double(), 25.0)
+        gappy = Track(captured.joints, 25.0, [], captured.joints.index_fill(1, torch.tensor([3]), -1.0))
+        for track, reason in ((captured, "they are none of a detector"), (gappy, "were never found")):
+            joints, note = driving.driving_skeletons(track, lambda joints: joints * 2, SIDE)
+            assert torch.equal(joints, track.joints * 2)
+            assert note.startswith("skeletons as given, not cleaned: ")
+            assert note.endswith(reason)
+            with pytest.raises(ValueError, match=reason):
+                driving.driving_skeletons(track, lambda joints: joints, SIDE, "extracted")
+
+    def test_without_the_network(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
+        assert "no Motion Extraction Network is recorded" in scene_in(tmp_path, skeletons="auto").notes[-1]
+        with pytest.raises(FileNotFoundError, match="repro table motion"):
+            scene_in(tmp_path, skeletons="extracted")
 
 
 def exported(path, kind="sequential"):

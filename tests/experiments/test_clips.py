@@ -1,6 +1,7 @@
 """Table IV's rows: where they start, what skeletons drive them, clips made in one go."""
 
 import functools
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -8,8 +9,9 @@ from safetensors.torch import save_file
 
 from repro import data, experiments, features, paths, records
 from repro.config import apply
+from repro.data import exports
 from repro.data.clip import Clip
-from repro.experiments import Folders, clips, learns, request, resolve, rows, run_row, run_table
+from repro.experiments import Folders, clips, learns, request, resolve, rows, run_row, run_table, table
 from repro.experiments.weights import half, weights_hash
 from repro.models import GFLA, MotionExtractionNetwork, SequentialGFLA
 from repro.training.clip_batches import structures
@@ -172,6 +174,15 @@ class TestLine:
         assert (again.weights_hash, again.metrics) == (seq.weights_hash, seq.metrics)
         assert file.exists()
 
+    def test_files_in_the_layout_of_fashionvideo_become_a_record(self, clip_house):
+        sets = [data.load("fashion_video", split, size=64, scale="tiny") for split in ("train", "test")]
+        exports.export(sets, clip_house / "files")
+        one = run_row(self.wish(clip_house, dataset="fashionvideo", root=clip_house / "files"), "seq_animation")
+        assert (one.dataset, one.n, one.steps) == ("fashionvideo", 1, 2)
+        assert "l1" in one.metrics
+        assert not any(name.startswith(("warping", "flicker")) for name in one.metrics)  # films have no ground truth
+        assert any("No masks of the person" in note for note in one.notes)
+
     def test_rows_that_learn_nothing(self, clip_house):
         still, moved = run_table(self.wish(clip_house, rows="copy_source,exact_flow"))
         assert still.metrics["flicker_residual"] > moved.metrics["flicker_residual"]
@@ -191,3 +202,19 @@ class TestLine:
         sets = [data.load("fashion_video", split, 64, "tiny") for split in ("train", "test")]
         assert one.dataset_hash != experiments.run.data_hash(*sets)
         assert one.config["data"]["skeletons"] == "extracted"
+
+
+def test_side_by_side_the_common_start_is_trained_before_the_rows_that_go_on_from_it(tmp_path, monkeypatch):
+    started = []
+
+    def command(words, **options):
+        started.append((words[words.index("--rows") + 1], words[words.index("--seeds") + 1]))
+        return Mock(returncode=0)
+
+    monkeypatch.setattr(table.subprocess, "run", command)
+    monkeypatch.setattr(table, "load_splits", lambda *_: ())
+    monkeypatch.setattr(table, "run_row", Mock())
+    one = request("IV", "smoke", rows="seq_animation,copy_source", seeds="0,1", out=tmp_path)
+    run_table(one, jobs=2, say=lambda _: None)
+    assert sorted(started[:2]) == [("pair_network", "0"), ("pair_network", "1")]
+    assert sorted(started[2:]) == [("copy_source", "0"), ("seq_animation", "0"), ("seq_animation", "1")]

@@ -6,6 +6,7 @@ from pathlib import Path
 from repro.data.skeletons import ORDERS
 from repro.data.video_file import require_writable
 from repro.experiments.animation import animate, load_animator, prepare
+from repro.experiments.animation.driving import SKELETONS
 from repro.experiments.animation.run import FITS
 from repro.experiments.request import choose
 from repro.training.host import make_fabric
@@ -16,6 +17,7 @@ def run(options: Namespace) -> None:
     out = require_writable(Path(options.out))
     layout = None if options.layout == "auto" else choose("joint layout", options.layout, tuple(ORDERS))
     fitting = choose("fit", options.fit, FITS)
+    skeletons = choose("kind of skeletons", options.skeletons, SKELETONS)
     animator = load_animator(options.weights, options.task)
     scene = prepare(
         options.source,
@@ -25,6 +27,7 @@ def run(options: Namespace) -> None:
         layout=layout,
         fps=options.fps,
         fitting=fitting,
+        skeletons=skeletons,
     )
     print(f"network: {animator.name}, {scene.size} pixels a side")
     for note in scene.notes:

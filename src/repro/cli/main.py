@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     animate.add_argument("--fps", type=float, metavar="N", help="frames per second; default the motion's own, else 25")
     animate.add_argument("--layout", default="auto", help="auto (default), body25, openpose18, coco17, human36m17")
     animate.add_argument("--fit", default="body", help="body (default): as large as the source; none: its own pixels")
+    animate.add_argument("--skeletons", default="auto", help="auto (default), extracted (cleaned), given")
     animate.add_argument("--panel", action="store_true", help="show source, pose and result side by side")
     animate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
 

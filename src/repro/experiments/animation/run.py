@@ -1,14 +1,14 @@
 """From a photograph and a motion to a clip: fitted, generated frame by frame, encoded at the end."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from repro.data.fitting import Fit, fit
+from repro.data.fitting import fit
 from repro.data.joints import is_missing
 from repro.data.motion_source import detect_source_joints, read_motion, read_source_joints
 from repro.data.own_photograph import Photograph, read_photograph
@@ -17,6 +17,7 @@ from repro.data.skeletons import to_human36m17
 from repro.data.structures import FARTHEST, skeleton_structure
 from repro.data.video_file import require_writable, write_video
 from repro.experiments.animation.animator import Animator
+from repro.experiments.animation.driving import driving_skeletons
 from repro.experiments.animation.frames import FrameFolder, to_bytes
 from repro.models import SequentialGFLA, State
 from repro.models.settings import SMALLEST_SIDE, STRIDE
@@ -67,6 +68,7 @@ def prepare(
     layout: str | None = None,
     fps: float | None = None,
     fitting: str = "body",
+    skeletons: str = "auto",
 ) -> Scene:
     """Return the scene of a photograph and a motion, everything read and checked.
 
@@ -78,6 +80,7 @@ def prepare(
         layout: of the motion's joints in JSON files; None = recognised.
         fps: frames per second of the clip; None = what the motion says, else 25.
         fitting: "body" (:func:`repro.data.fitting.fit`), or "none": the motion's joints are pixels of the photograph.
+        skeletons: cleaned or not (:func:`~repro.experiments.animation.driving.driving_skeletons`).
 
     Raises:
         FileNotFoundError, DataError, DamagedImage, MissingExtra, ValueError: what is missing, damaged or does not fit.
@@ -101,12 +104,12 @@ def prepare(
         raise ValueError(f"all joints lie outside of {source}: are they those of another picture?")
     track = read_motion(motion, layout, fps)
     notes += track.notes
-    if fitting == "none":
-        joints = photograph.place(track.joints)
-    else:
-        way: Fit = fit(track.joints, torch.from_numpy(to_human36m17(own.numpy(), "coco17")))
-        joints = way(track.joints)
+    place: Callable[[Tensor], Tensor] = photograph.place
+    if fitting == "body":
+        place = way = fit(track.joints, torch.from_numpy(to_human36m17(own.numpy(), "coco17")))
         notes.append(f"fitted to the person: one pixel of the motion is {way.scale:.3g} pixels of the clip")
+    joints, origin = driving_skeletons(track, place, size, skeletons)
+    notes.append(origin)
     if float(joints.abs().max()) > FARTHEST:
         raise ValueError(f"{motion}: joints up to {float(joints.abs().max()):.0f} pixels away: remove these outliers")
     outside = (((joints < 0) | (joints >= size)).any(-1) & ~is_missing(joints)).float().mean(1) > 0.5
