@@ -84,7 +84,7 @@ def draw(
     clothes: int | None = None,
     detail: str = "low",
 ) -> Tensor:
-    """Return a picture (3, *SIZE) of a training person of the studio.
+    """Return a picture (3, height, width) of a training person of the studio, as large as ``SIZE``.
 
     Args:
         index: who.
