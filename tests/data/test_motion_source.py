@@ -2,20 +2,18 @@
 
 import json
 import sys
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from captures import t_pose_file
-from PIL import Image
+from pose_stand_in import landmarks, pretend
 from test_pose_files import person, write
 from test_skeletons import joints
 
 from repro.data import DataError
-from repro.data.annotations import HEADER
 from repro.data.captured_track import captured_track, read_capture
-from repro.data.motion_source import detect_source_joints, read_motion, read_source_joints
+from repro.data.motion_source import read_motion
 from repro.data.pose_extra import MissingExtra
 from repro.data.pose_files import Detections
 from repro.data.studio.skeleton import HUMAN36M_17
@@ -134,92 +132,23 @@ class TestReadMotion:
         assert (len(captured_track(capture)), len(captured_track(capture, 50.0))) == (26, 51)
 
 
-class TestSourceJoints:
-    def test_json_and_csv_agree(self, tmp_path):
-        openpose = joints("openpose18")
-        values = np.column_stack([openpose[:, ::-1], np.ones(18)]).ravel().tolist()
-        small = {"pose_keypoints_2d": (np.array(values) / 3).tolist()}
-        write(tmp_path / "one.json", {"people": [small, {"pose_keypoints_2d": values}]})
-        rows = [json.dumps(openpose[:, axis].astype(int).tolist()) for axis in (0, 1)]
-        write(tmp_path / "all.csv", f"{HEADER}\nme.jpg: {rows[0]}: {rows[1]}\n")
-        found, notes = read_source_joints(tmp_path / "one.json", "photos/me.jpg")
-        assert notes == ["2 people in one.json: the largest is taken"]
-        assert torch.equal(found, torch.from_numpy(COCO))
-        assert torch.equal(read_source_joints(tmp_path / "all.csv", "photos/me.jpg")[0], found)
-        with pytest.raises(ValueError, match=r"no row for you\.jpg"):
-            read_source_joints(tmp_path / "all.csv", "you.jpg")
-        write(tmp_path / "two.json", [{"people": [small]}] * 2)
-        with pytest.raises(ValueError, match="one photograph, got 2 frames"):
-            read_source_joints(tmp_path / "two.json", "me.jpg")
-
-
 class TestPoseExtra:
     @pytest.fixture
-    def picture(self, tmp_path):
-        Image.new("RGB", (40, 60)).save(tmp_path / "me.png")
-        return tmp_path / "me.png"
+    def video(self, tmp_path):
+        write_video(tmp_path / "me.mp4", iter([torch.zeros(3, 60, 40, dtype=torch.uint8)] * 3), 12.5)
+        return tmp_path / "me.mp4"
 
-    def pretend(self, monkeypatch, answers):
-        """A stand-in for mediapipe: its landmarks are what ``answers`` yields, one picture after the other."""
-        answers, asked = iter(answers), []
-
-        class Pose:
-            def __init__(self, static_image_mode, model_complexity):
-                asked.append((static_image_mode, model_complexity))
-
-            def process(self, picture):
-                asked.append(picture.shape)
-                marks = next(answers)
-                return SimpleNamespace(pose_landmarks=marks and SimpleNamespace(landmark=marks))
-
-            def close(self):
-                asked.append("closed")
-
-        module = ModuleType("mediapipe.python.solutions.pose")
-        module.Pose = Pose
-        monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.pose", module)
-        for name in ("mediapipe", "mediapipe.python", "mediapipe.python.solutions"):
-            monkeypatch.setitem(sys.modules, name, ModuleType(name))
-        return asked
-
-    def marks(self, **changes):
-        """Landmark i lies at (i + 1) / 40 of the width and height."""
-        found = [SimpleNamespace(x=(i + 1) / 40, y=(i + 1) / 40, visibility=0.9) for i in range(33)]
-        for index, change in changes.items():
-            vars(found[int(index[1:])]).update(change)
-        return found
-
-    def test_without_it_the_message_says_what_to_do(self, picture, monkeypatch):
+    def test_without_it_the_message_says_what_to_do(self, video, monkeypatch):
         monkeypatch.setitem(sys.modules, "mediapipe", None)
-        with pytest.raises(MissingExtra, match=r"pose extra.*--source-pose"):
-            detect_source_joints(picture)
-        write_video(picture.with_suffix(".mp4"), iter([torch.zeros(3, 16, 16, dtype=torch.uint8)] * 2), 25)
-        with pytest.raises(MissingExtra):
-            read_motion(picture.with_suffix(".mp4"))
+        with pytest.raises(MissingExtra, match=r"pose extra.*`make env POSE=1`.*give the joints as a file"):
+            read_motion(video)
 
-    def test_landmarks_become_joints(self, picture, monkeypatch):
-        """In 40 x 60 pixels landmark i is column i + 1 - 0.5, row 1.5 (i + 1) - 0.5."""
-        asked = self.pretend(monkeypatch, [self.marks(_16={"visibility": 0.4}, _28={"y": 1.01}, _12={"x": 0.2})])
-        found = detect_source_joints(picture).tolist()
-        assert asked == [(True, 1), (60, 40, 3), "closed"]
-        assert found[0] == [1.0, 0.5]  # nose
-        assert found[1:5] == [[4.0, 2.5], [8.5, 5.5], [11.5, 7.5], [13.0, 8.5]]  # eyes and ears, left first
-        assert found[5:7] == [[17.5, 11.5], [19.0, 7.5]]  # shoulders
-        assert found[10] == [-1, -1]  # not seen
-        assert found[16] == [-1, -1]  # outside the picture
-
-    def test_nobody(self, picture, monkeypatch):
-        self.pretend(monkeypatch, [None])
-        with pytest.raises(ValueError, match="nobody was found: give the joints with --source-pose"):
-            detect_source_joints(picture)
-
-    def test_a_video_is_followed_and_frames_with_nobody_are_held(self, picture, monkeypatch):
-        write_video(picture.with_suffix(".mp4"), iter([torch.zeros(3, 60, 40, dtype=torch.uint8)] * 3), 12.5)
-        asked = self.pretend(monkeypatch, [self.marks(), None, self.marks()])
-        found = read_motion(picture.with_suffix(".mp4"))
+    def test_a_video_is_followed_and_frames_with_nobody_are_held(self, video, monkeypatch):
+        asked = pretend(monkeypatch, [landmarks(), None, landmarks()])
+        found = read_motion(video)
         assert asked == [(False, 1), *[(60, 40, 3)] * 3, "closed"]
         assert (len(found), found.fps) == (3, 12.5)
         assert "nobody was found in 1 frame (1): the pose before is held" in found.notes
-        self.pretend(monkeypatch, [None] * 3)
+        pretend(monkeypatch, [None] * 3)
         with pytest.raises(ValueError, match="nobody was found in its 3 frames"):
-            read_motion(picture.with_suffix(".mp4"))
+            read_motion(video)

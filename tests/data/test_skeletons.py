@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from repro.data.skeletons import BODY_25, ORDERS, exchanged_sides, layout_of, to_coco17, to_human36m17
-from repro.data.studio.skeleton import COCO_17, HUMAN36M_17
+from repro.data.skeletons import BODY_25, ORDERS, exchanged_sides, layout_of, to_coco17, to_human36m17, to_openpose18
+from repro.data.studio.skeleton import COCO_17, HUMAN36M_17, OPENPOSE_18
 
 STANDING = {
     "nose": (18, 50), "left_eye": (16, 52), "right_eye": (16, 48), "left_ear": (17, 55), "right_ear": (17, 45),
@@ -47,6 +47,14 @@ def test_all_layouts_give_the_same_17_joints(layout):
     assert (found["hip"], found["thorax"], found["spine"]) == ([70, 50], [30, 50], [50, 50])
     # The face's middle is at row 16.8: crown = 30 + 1.5 (16.8 - 30) = 10.2.
     np.testing.assert_allclose(found["crown"], [10.2, 50], rtol=1e-12)
+
+
+def test_a_neck_is_found_or_between_both_shoulders():
+    neck, shoulder = OPENPOSE_18.index("neck"), "left_shoulder"
+    for layout in ("body25", "coco17"):
+        given = joints(layout)
+        given[ORDERS[layout].index(shoulder)] = -1
+        assert to_openpose18(given, layout)[neck].tolist() == ([30, 50] if layout == "body25" else [-1, -1])
 
 
 def test_human36m_stays_and_gives_coco_its_limbs():

@@ -252,7 +252,7 @@ class TestScene:
         assert joints[[3, 6], 0].tolist() == pytest.approx(own[[16, 15], 0].tolist())  # ankles' rows
         assert float(joints[0, 1]) == pytest.approx(float(own[[11, 12], 1].mean()))  # the hip's column
         assert scene.notes == [
-            "17 of 17 joints of the person in photo.png",
+            "18 of 18 joints of the person in photo.png",
             "7 frames of coco17 joints (recognised)",
             "fitted to the person: one pixel of the motion is 0.889 pixels of the clip",
             "skeletons as given, not cleaned: as asked for",

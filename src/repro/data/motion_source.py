@@ -2,17 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from repro.data import captured_track, pose_extra, pose_files, video_file
-from repro.data.annotations import read_annotations
 from repro.data.joints import MISSING
-from repro.data.own_photograph import upright
 from repro.data.pose_files import Detections
 from repro.data.progress import progress_bar
-from repro.data.skeletons import layout_of, to_coco17
 from repro.data.tracking import Track, track
 
 KINDS = "a folder of OpenPose files, poses.json, a .bvh file, an .amc file beside its .asf, or a video"
@@ -63,43 +56,3 @@ def _detected(video: video_file.VideoFile) -> Detections:
     if not any(people):
         raise ValueError(f"{video.path}: nobody was found in its {len(people)} frames: give the poses as a file")
     return Detections(people, video.fps)
-
-
-def read_source_joints(path: str | Path, photograph: str | Path) -> tuple[Tensor, list[str]]:
-    """Return the joints (17, 2) of COCO of the person in a photograph, (row, column), -1 missing; and notes.
-
-    Args:
-        path: one JSON frame (:func:`~repro.data.pose_files.read_pose_file`), its layout recognised; or the authors'
-            csv, which names pictures.
-        photograph: the csv's row is that of its name.
-
-    Raises:
-        FileNotFoundError, DataError: no such file; what is wrong in it.
-        ValueError: no or more than one frame for this photograph, or nobody in it.
-    """
-    path, name = Path(path), Path(photograph).name
-    if path.suffix.lower() == ".csv":
-        names, joints = read_annotations(path)
-        if name not in names:
-            raise ValueError(f"{path}: no row for {name}: expected `{name}: [18 rows]: [18 columns]`")
-        return torch.from_numpy(to_coco17(joints[names.index(name)].numpy(), "openpose18")), []
-    frames = pose_files.read_pose_file(path).people
-    if len(frames) != 1:
-        raise ValueError(f"{path}: expected the joints of one photograph, got {len(frames)} frames")
-    person = max(frames[0], key=lambda joints: float(np.ptp(joints[(joints != MISSING).all(1)], axis=0).prod()))
-    notes = [f"{len(frames[0])} people in {path.name}: the largest is taken"] if len(frames[0]) > 1 else []
-    return torch.from_numpy(to_coco17(person, layout_of(person[None]))), notes
-
-
-def detect_source_joints(photograph: str | Path) -> Tensor:
-    """Return the joints (17, 2) of COCO that the pose extra finds in a photograph, -1 missing.
-
-    Raises:
-        MissingExtra: no pose extra.
-        ValueError: nobody was found.
-    """
-    with pose_extra.Detector() as detect:
-        joints = detect(np.asarray(upright(photograph)))
-    if joints is None:
-        raise ValueError(f"{photograph}: nobody was found: give the joints with --source-pose")
-    return torch.from_numpy(to_coco17(joints, "openpose18"))

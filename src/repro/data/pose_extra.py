@@ -20,7 +20,7 @@ PACKAGE = "mediapipe"
 INSTALL = "`make env POSE=1` adds it"
 NEEDED = (
     "joints from a picture or a video need the pose extra, which is not installed (mediapipe 0.10.21, the last release "
-    f"that brings its network): {INSTALL}; or give the joints as a file (--source-pose, --motion poses.json)"
+    f"that brings its network): {INSTALL}; or give the joints as a file (--source-pose, --pose, --motion: .json)"
 )
 
 

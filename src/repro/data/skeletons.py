@@ -1,4 +1,4 @@
-"""Orders of joints that pose files come in: which one it is, and the way to COCO's and Human3.6M's 17."""
+"""Orders of joints that pose files come in: which one it is, the way to OpenPose's 18, COCO's and Human3.6M's 17."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,19 @@ def layout_of(joints: Array) -> str:
         if there[[THORAX, *SHOULDERS]].all()
     ]
     return "human36m17" if off and np.median(off) < NEAR else "coco17"
+
+
+def to_openpose18(joints: Array, layout: str) -> Array:
+    """Return joints (..., K, 2) in the order of OpenPose, (..., 18, 2); what the layout has not is missing.
+
+    A neck that the layout lacks lies between the shoulders. Human3.6M has no eyes and ears.
+    """
+    given = _reordered(joints, layout, OPENPOSE_18)
+    if "neck" in ORDERS[layout]:
+        return given
+    right, left = (given[..., OPENPOSE_18.index(f"{side}_shoulder"), :] for side in ("right", "left"))
+    given[..., OPENPOSE_18.index("neck"), :] = _between(right, left, 0.5)
+    return given
 
 
 def to_coco17(joints: Array, layout: str) -> Array:

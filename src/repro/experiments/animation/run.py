@@ -10,8 +10,8 @@ from torch import Tensor
 
 from repro.data.fitting import fit
 from repro.data.joints import is_missing
-from repro.data.motion_source import detect_source_joints, read_motion, read_source_joints
-from repro.data.own_photograph import Photograph, read_photograph
+from repro.data.motion_source import read_motion
+from repro.data.own_photograph import Photograph
 from repro.data.progress import progress_bar
 from repro.data.skeletons import to_human36m17
 from repro.data.structures import FARTHEST, skeleton_structure
@@ -19,8 +19,8 @@ from repro.data.video_file import require_writable, write_video
 from repro.experiments.animation.animator import Animator
 from repro.experiments.animation.driving import driving_skeletons
 from repro.experiments.animation.frames import FrameFolder, to_bytes
+from repro.experiments.own_person import own_person
 from repro.models import SequentialGFLA, State
-from repro.models.settings import SMALLEST_SIDE, STRIDE
 from repro.training.host import only_process, stop_requested
 
 FPS = 25.0
@@ -85,26 +85,12 @@ def prepare(
     Raises:
         FileNotFoundError, DataError, DamagedImage, MissingExtra, ValueError: what is missing, damaged or does not fit.
     """
-    if size % STRIDE or size < SMALLEST_SIDE:
-        raise ValueError(f"expected a size that is a multiple of {STRIDE} from {SMALLEST_SIDE} on, got {size}")
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"expected between 0 and 1000 frames per second, got {fps:g}")
-    photograph = read_photograph(source, size)
-    notes: list[str] = []
-    if source_pose is None:
-        found = detect_source_joints(source)
-    else:
-        found, notes = read_source_joints(source_pose, source)
-    own = photograph.place(found)
-    there = ~is_missing(own)
-    notes.append(f"{int(there.sum())} of 17 joints of the person in {Path(source).name}")
-    if not there.any():
-        raise ValueError(f"expected joints of the person in {source}, got 17 missing ones")
-    if bool(((own < 0) | (own >= size)).any(1)[there].all()):
-        raise ValueError(f"all joints lie outside of {source}: are they those of another picture?")
-    track = read_motion(motion, layout, fps)
-    notes += track.notes
-    place: Callable[[Tensor], Tensor] = photograph.place
+    person = own_person(source, (size, size), source_pose)
+    own, track = person.coco17, read_motion(motion, layout, fps)
+    notes = [*person.notes, *track.notes]
+    place: Callable[[Tensor], Tensor] = person.photograph.place
     if fitting == "body":
         place = way = fit(track.joints, torch.from_numpy(to_human36m17(own.numpy(), "coco17")))
         notes.append(f"fitted to the person: one pixel of the motion is {way.scale:.3g} pixels of the clip")
@@ -115,7 +101,7 @@ def prepare(
     outside = (((joints < 0) | (joints >= size)).any(-1) & ~is_missing(joints)).float().mean(1) > 0.5
     if outside.any():
         notes.append(f"in {int(outside.sum())} of {len(joints)} frames most joints lie outside of the picture")
-    return Scene(photograph, own, joints, fps or track.fps or FPS, notes)
+    return Scene(person.photograph, own, joints, fps or track.fps or FPS, notes)
 
 
 def animate(
