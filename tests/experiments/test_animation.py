@@ -376,7 +376,7 @@ class TestAnimator:
     def test_what_does_not_animate(self, tmp_path):
         with pytest.raises(ValueError, match="unknown task 'face'"):
             load_animator("x.pth", "face")
-        with pytest.raises(ValueError, match="give its file with --weights"):
+        with pytest.raises(FileNotFoundError, match=r"authors-dance needs file authors-dance\.pth"):
             load_animator(None, "dance")
         with pytest.raises(FileNotFoundError, match="no weights"):
             load_animator(tmp_path / "none.safetensors")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from repro import features, paths
 from repro.checks import require_choice
 from repro.experiments.weights import exported
@@ -16,6 +18,7 @@ from repro.features import ledger
 from repro.features.download import Report, download
 from repro.features.weights import WeightsFile, find, read
 from repro.metrics.frechet import INCEPTION, InceptionFeatures
+from repro.metrics.inception import TORCHVISION_INCEPTION, TorchvisionInception
 from repro.metrics.perceptual import ALEXNET, LPIPS
 from repro.models import authors
 
@@ -61,6 +64,7 @@ KNOWN: dict[str, Known] = {
     "squeezenet1_1": Known(features.SqueezeNet.file, features.SqueezeNet.load),
     "alexnet": Known(ALEXNET, lambda path: LPIPS("alex", path=path)),
     "inception": Known(INCEPTION, lambda path: InceptionFeatures(path=path)),
+    "inception_torchvision": Known(TORCHVISION_INCEPTION, lambda path: TorchvisionInception(path=path)),
     "i3d": Known(features.I3D.file, features.I3D.load),
 } | {f"authors-{task}": _authors(task) for task in authors.TASKS}
 
@@ -137,6 +141,20 @@ def import_file(source: Path, name: str = "", *, replace: bool = False) -> tuple
     for path in others.keys() - {target}:
         path.unlink()
     return name, target, ledger.enter(target)
+
+
+def load_authors(task: str, checkpoint: str | Path | None = None) -> nn.Module:
+    """Return the network of an authors' checkpoint, in evaluation mode, without gradients.
+
+    Args:
+        task: as :func:`repro.models.authors.load` takes it.
+        checkpoint: file; None = the one that was imported (``repro weights import FILE --as authors-TASK``).
+
+    Raises:
+        MissingWeights, ChangedFile: none was imported, or its file is another one now.
+        FileNotFoundError, ValueError: no such file; what does not fit in it.
+    """
+    return authors.load(checkpoint or find(known(f"authors-{task}").file), task).requires_grad_(False)
 
 
 def check(names: tuple[str, ...] = ()) -> Iterator[Checked]:

@@ -1,15 +1,13 @@
 """The network that animates: the one that ships, one of the user's own runs, or the authors' released weights."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from repro import paths
 from repro.data.joints import SIGMA
-from repro.experiments.weights import weights_hash
-from repro.models import SequentialGFLA, authors
+from repro.experiments.outside_weights import load_authors
+from repro.experiments.weights import load_exported, weights_hash
+from repro.models import SequentialGFLA
 
 TASK = "dance"
 """The task of the authors' checkpoints that animates people."""
@@ -44,8 +42,8 @@ def load_animator(weights: str | Path | None = None, task: str | None = None) ->
     """Return the network that animates.
 
     Args:
-        weights: None = the network that ships; with ``task`` a checkpoint of the authors; else an exported network of
-            a run of Table IV.
+        weights: None = the network that ships; with ``task`` a checkpoint of the authors, None = the imported one;
+            else an exported network of a run of Table IV.
         task: "dance".
 
     Raises:
@@ -55,11 +53,10 @@ def load_animator(weights: str | Path | None = None, task: str | None = None) ->
     if task is not None:
         if task != TASK:
             raise ValueError(f"unknown task {task!r}: repro animate knows the authors' checkpoints of {TASK!r}")
-        if weights is None:
-            raise ValueError("--task says what an authors' checkpoint is for: give its file with --weights")
-        network = authors.load(weights, TASK)
+        network = load_authors(TASK, weights)
         assert isinstance(network, SequentialGFLA)
-        return Animator(network.requires_grad_(False), AUTHORS_SIZE, SIGMA, f"{Path(weights).name} (the authors')")
+        name = Path(weights).name if weights else f"authors-{TASK}"
+        return Animator(network, AUTHORS_SIZE, SIGMA, f"{name} (the authors')")
     if weights is not None:
         return _exported(Path(weights))
     found = sorted(paths.weights().glob(SHIPPED))
@@ -72,24 +69,8 @@ def load_animator(weights: str | Path | None = None, task: str | None = None) ->
 
 
 def _exported(path: Path) -> Animator:
-    """The network of a file as ``repro.experiments.weights.export`` writes it."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights {path}")
-    try:
-        with safe_open(path, framework="pt") as stream:
-            header = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"cannot read {path} ({error}): expected the exported network of a run, or with --task {TASK} a checkpoint "
-            "of the authors"
-        ) from error
-    config = json.loads(header.get("config", "{}"))
-    if config.get("model", {}).get("kind") != "sequential":
+    found = load_exported(path)
+    if found.config.model.kind != "sequential":
         raise ValueError(f"{path} holds no network that animates: expected a row of Table IV, or --task {TASK}")
-    if weights_hash(tensors) != header["weights_hash"]:
-        raise ValueError(f"{path} is damaged (its hash does not fit its content): restore it or train the row again")
-    model, data = config["model"], config["data"]
-    network = SequentialGFLA.preset(model["width"], attention_mean=model["attention_mean"], seed=0)
-    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return Animator(network.eval().requires_grad_(False), data["size"], data["heatmap_sigma"], path.name)
+    assert isinstance(found.network, SequentialGFLA)
+    return Animator(found.network, found.config.data.size, found.config.data.heatmap_sigma, path.name)
