@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from repro.checks import require_shape
+from repro.checks import require_choice, require_shape
 from repro.features import FeatureNetwork, MissingWeights
 from repro.features.weights import WeightsFile, content_hash, find, read
 
@@ -68,18 +68,21 @@ def pooled_features(network: FeatureNetwork, images: Tensor) -> Tensor:
 
 
 class InceptionFeatures:
-    """The 2048 pooled features of TensorFlow's Inception v3, by torch-fidelity.
+    """The 2048 pooled features of TensorFlow's Inception v3, by torch-fidelity; or its answers, for inception scores.
 
     Args:
         device: where it runs.
         path: the file; None looks it up by name.
+        tap: ``"2048"``; ``"logits"``, the 1008 answers of the first implementation; ``"logits_unbiased"``, the same
+            without the last layer's bias, which torch-fidelity takes.
 
     Raises:
         MissingWeights: the file is nowhere; ``.need`` is the text for a table.
         ValueError: the file holds something else.
     """
 
-    def __init__(self, device: torch.device | str = "cpu", path: Path | None = None):
+    def __init__(self, device: torch.device | str = "cpu", path: Path | None = None, tap: str = "2048"):
+        require_choice("tap", tap, ("2048", "logits", "logits_unbiased"))
         path = path or find(INCEPTION)
         read(path)  # named tensors and nothing else, or an error that names the file
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -87,7 +90,7 @@ class InceptionFeatures:
         self.device = device
         try:
             network = FeatureExtractorInceptionV3(
-                "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path)
+                "inception-v3-compat", [tap], feature_extractor_weights_path=str(path)
             )
         except RuntimeError as error:  # torch's word for keys that do not fit
             raise ValueError(f"{path} does not hold this Inception: {error}") from error
@@ -95,7 +98,10 @@ class InceptionFeatures:
         self.weights_hash = content_hash(self.network)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return (B, 2048) for images (B, 3, H, W) in [0, 1], rounded to 8 bits as FID is defined on files."""
+        """Return (B, 2048), or (B, 1008) answers, for images (B, 3, H, W) in [0, 1].
+
+        Images are rounded to 8 bits, as the scores are defined on files.
+        """
         pixels = (images.clamp(0, 1) * 255).round().to(torch.uint8).to(self.device)
         return self.network(pixels)[0]
 

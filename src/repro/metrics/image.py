@@ -30,6 +30,18 @@ def psnr(generated: Tensor, target: Tensor) -> Tensor:
     return -10 * torch.log10((generated.double() - target.double()).square().mean((1, 2, 3)))
 
 
+def relative_error(generated: Tensor, target: Tensor) -> Tensor:
+    r"""Return the authors' "MAE" per image, (B,), float64: the absolute difference relative to all brightness.
+
+    .. math:: \frac{\sum |a - b|}{\sum (a + b)}
+
+    NaN for two black images. A mean absolute error in the usual sense is :func:`l1`.
+    """
+    _check(generated, target, None)
+    a, b = generated.double().flatten(1), target.double().flatten(1)
+    return (a - b).abs().sum(1) / (a + b).sum(1)
+
+
 def ssim_skimage_gaussian(
     generated: Tensor, target: Tensor, where: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:

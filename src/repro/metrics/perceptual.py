@@ -1,12 +1,15 @@
-"""LPIPS through the ``lpips`` package, with the trunk's file looked up by name (nothing is downloaded)."""
+"""LPIPS through the ``lpips`` package, the trunk's file looked up by name; its form through our own networks."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from repro.checks import require_choice, require_shape
+from repro.features.network import FeatureNetwork
 from repro.features.squeezenet import SqueezeNet
 from repro.features.weights import WeightsFile, content_hash, fill, find, read
 
@@ -61,6 +64,28 @@ class LPIPS:
         sizes = require_shape("generated", generated, "B 3 H W")
         require_shape("target", target, "B 3 H W", sizes=sizes)
         return self.network(generated.to(self.device) * 2 - 1, target.to(self.device) * 2 - 1).flatten()
+
+
+def unit_features(network: FeatureNetwork, images: Tensor, taps: Sequence[str] | None = None) -> list[Tensor]:
+    """Return the network's maps with the channels of every position scaled to length 1, (B, C, h, w) per tap.
+
+    Args:
+        network: a frozen network.
+        images: (B, 3, H, W) in [0, 1].
+        taps: names; None = its perceptual taps.
+    """
+    maps = network(images * 2 - 1, tuple(taps or network.perceptual_taps))
+    return [normalize(own, dim=1, eps=1e-10) for own in maps.values()]
+
+
+def unit_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    r"""Return LPIPS's distance without its learned weights, (B,), from two lists of :func:`unit_features`.
+
+    .. math:: d(a, b) = \sum_l \frac{1}{h_l w_l} \sum_{i, j} \lVert \hat a^l_{ij} - \hat b^l_{ij} \rVert^2
+
+    What LPIPS learned from people's judgements is missing, so it never carries that name: ``pd_procnet`` in tables.
+    """
+    return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in zip(first, second, strict=True)]).sum(0)
 
 
 class _Trunk(nn.Module):
