@@ -9,6 +9,8 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export MPLBACKEND := agg
+# Compiled modules are kept, whatever the shell says: without them every process compiles torch anew, 4 s each.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHONWARNINGS := ignore::DeprecationWarning
 # The environment's own notebook kernel, whatever the user has installed elsewhere.
 export JUPYTER_PREFER_ENV_PATH := 1

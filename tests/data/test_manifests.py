@@ -198,7 +198,8 @@ class TestCommands:
         assert "Rename bounding_box_train to train" in said.out
         assert "nothing that could be read" in said.err
 
-    def test_an_export_is_what_the_check_wants(self, tmp_path, capsys):
+    def test_an_export_is_what_the_check_wants(self, tmp_path, tmp_path_factory, capsys, monkeypatch):
+        monkeypatch.setenv("REPRO_CACHE", str(tmp_path_factory.mktemp("cache")))
         command = "data export --splits test --size 32,24 --scale tiny --format png"
         assert main([*command.split(), str(tmp_path)]) == 0
         assert capsys.readouterr().out.strip() == str(tmp_path)

@@ -122,11 +122,11 @@ class Cache:
 
     def _read(self, index: int) -> Arrays | None:
         path = self._part(index)
-        if not path.is_file():
-            return None
         try:
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
+        except FileNotFoundError:  # not made yet, or another process has merged it a moment ago
+            return None
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             warnings.warn(f"{path}: damaged cache file ({error}); it is rendered again", stacklevel=4)
             path.unlink(missing_ok=True)
