@@ -46,7 +46,8 @@ class MissingWeights(FileNotFoundError):
         super().__init__(
             f"{file.network} needs file {file.names[0]}"
             + (f" (or {', '.join(file.names[1:])})" if len(file.names) > 1 else "")
-            + f". Source: {file.source}. Licence: {file.licence}. Put it into {self.folders[1]}"
+            + f". Source: {file.source}{f' ({file.url})' if file.url else ''}. Licence: {file.licence}."
+            + f" Put it into {self.folders[1]}"
             + f" (also searched: {self.folders[0]}, {self.folders[2]}). Nothing is downloaded"
             + (": `repro weights fetch` gets it when asked." if file.url else ".")
         )
