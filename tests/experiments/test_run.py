@@ -108,7 +108,7 @@ def test_a_missing_or_foreign_network_file_is_named(house):
     with pytest.raises(ValueError, match="is damaged, its hash does not fit"):
         load_recorded_model(done, house / "out" / "weights")
     path.write_bytes(content[:100])
-    with pytest.raises(ValueError, match="cannot read .* it is damaged"):
+    with pytest.raises(ValueError, match=r"cannot read .* it is damaged"):
         load_recorded_model(done, house / "out" / "weights")
 
 

@@ -9,7 +9,7 @@ from repro.experiments.animation import animate, load_animator, prepare
 from repro.experiments.animation.driving import SKELETONS
 from repro.experiments.animation.run import FITS
 from repro.experiments.request import choose
-from repro.training.host import make_fabric
+from repro.training.host import find_device
 
 
 def run(options: Namespace) -> None:
@@ -32,5 +32,5 @@ def run(options: Namespace) -> None:
     print(f"network: {animator.name}, {scene.size} pixels a side")
     for note in scene.notes:
         print(note)
-    device = make_fabric(options.device, "32-true").device
+    device = find_device(options.device)
     print(animate(scene, animator, out, device=device, panel=options.panel))

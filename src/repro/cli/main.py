@@ -80,6 +80,18 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--pairs", type=int, metavar="N", help="held-out examples; default as in the run's settings")
     evaluate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
 
+    generate = _command(commands, "generate", "generate.run", "show the person of a photograph in another pose")
+    generate.add_argument("--source", required=True, metavar="FILE", help="the photograph")
+    generate.add_argument("--pose", required=True, metavar="FILE", help="a photograph, pose.json or FILE.csv:NAME")
+    generate.add_argument("--out", required=True, metavar="FILE", help="out.png or out.jpg; the panel: out.panel.png")
+    generate.add_argument("--source-pose", metavar="FILE", help="its joints, .json or .csv; else the pose extra")
+    generate.add_argument("--weights", metavar="FILE", help="a network of Table II; default the one that ships")
+    generate.add_argument("--task", metavar="NAME", help="fashion, market: the authors' checkpoint, imported or given")
+    generate.add_argument("--size", type=int, metavar="PIXELS", help="height; default what the network was trained on")
+    generate.add_argument("--layout", default="auto", help="of pose.json: auto, body25, openpose18, coco17, human36m17")
+    generate.add_argument("--fit", default="body", help="body (default): as large as the source; none: its own pixels")
+    generate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+
     animate = _command(commands, "animate", "animate.run", "make the person of a photograph move; killed, it continues")
     animate.add_argument("--source", required=True, metavar="FILE", help="the photograph")
     animate.add_argument("--motion", required=True, metavar="PATH", help=".bvh, .amc, poses.json, folder, video")

@@ -19,17 +19,22 @@ class OwnPerson:
 
     Attributes:
         photograph: in the frame.
-        joints: (18, 2) of OpenPose in pixels of the frame, (row, column), -1 missing.
+        found: the joints (18, 2) of OpenPose in the photograph's own pixels, (row, column), -1 missing.
         notes: what a person should know about it, in words.
     """
 
     photograph: Photograph
-    joints: Tensor
+    found: Tensor
     notes: list[str]
 
     @property
+    def joints(self) -> Tensor:
+        """The joints (18, 2) of OpenPose in pixels of the frame."""
+        return self.photograph.place(self.found)
+
+    @property
     def coco17(self) -> Tensor:
-        """The joints (17, 2) in the order of COCO."""
+        """The joints (17, 2) of COCO in pixels of the frame."""
         return torch.from_numpy(to_coco17(self.joints.numpy(), "openpose18"))
 
 
@@ -58,18 +63,21 @@ def own_person(
     else:
         file, row = file_and_row(pose)
         joints, notes = read_person(file, row or source.name)
-    there, outside = count_joints(joints, photograph.original)
-    if not there:
-        raise ValueError(f"expected joints of the person in {source}, got {len(joints)} missing ones")
-    if outside == there:
-        raise ValueError(f"all joints lie outside of {source}: are they those of another picture?")
-    beyond = f", {outside} of them outside of it" if outside else ""
-    notes.append(f"{there} of {len(joints)} joints of the person in {source.name}{beyond}")
-    return OwnPerson(photograph, photograph.place(joints), notes)
+    notes.append(count_joints(joints, photograph.original, f"the person in {source.name}"))
+    return OwnPerson(photograph, joints, notes)
 
 
-def count_joints(joints: Tensor, size: tuple[int, int]) -> tuple[int, int]:
-    """Return how many of joints (K, 2) are there, and how many of these lie outside of a picture of ``size``."""
+def count_joints(joints: Tensor, size: tuple[int, int], whose: str) -> str:
+    """Return how many of joints (K, 2) are there, and how many of these lie outside of a picture of ``size``, in words.
+
+    Raises:
+        ValueError: none is there, or all lie outside.
+    """
     there = ~is_missing(joints)
     beyond = ((joints < 0) | (joints >= torch.tensor(size, dtype=joints.dtype))).any(-1)
-    return int(there.sum()), int((there & beyond).sum())
+    found, outside = int(there.sum()), int((there & beyond).sum())
+    if not found:
+        raise ValueError(f"expected joints of {whose}, got {len(joints)} missing ones")
+    if outside == found:
+        raise ValueError(f"all joints of {whose} lie outside of the picture: are they those of another picture?")
+    return f"{found} of {len(joints)} joints of {whose}" + f", {outside} outside of the picture" * bool(outside)

@@ -38,16 +38,34 @@ def reading_weights(model: GFLA, output: Output, layer: int, row: int, column: i
     Returns:
         (h, w), not negative, sum 1.
     """
+    positions = torch.zeros_like(output.attention_inputs[layer][2][0, 0])
+    positions[row, column] = 1
+    return region_weights(model, output, layer, positions)
+
+
+def region_weights(model: GFLA, output: Output, layer: int, positions: Tensor) -> Tensor:
+    """Return how strongly each source position is read for several target positions: their kernels' weighted sum.
+
+    Args:
+        model, output, layer: as for :func:`reading_weights`.
+        positions: (h, w), how much each target position of that layer's map counts.
+
+    Returns:
+        (h, w), not negative for positive ``positions``, of their sum.
+
+    Raises:
+        TypeError: the network has no local attention.
+    """
     source, target, flow = output.attention_inputs[layer]
     attention = model.attention(layer)
     if not isinstance(attention, LocalAttention):
         raise TypeError(f"expected a network with local attention, got {type(attention).__name__}: it has no kernels")
     with torch.no_grad():
         kernels = attention.coefficients(source, target, flow)
-    # Attending is linear in the source, so the gradient of one pixel is the weight of every source position.
+    # Attending is linear in the source, so the gradient of what was read is the weight of every source position.
     ones = torch.ones_like(source[:, :1], requires_grad=True)
-    pixel = attend(ones, flow, kernels, mean=False)[0, 0, row, column]
-    return torch.autograd.grad(pixel, ones)[0][0, 0]
+    read = (attend(ones, flow, kernels, mean=False)[0, 0] * positions).sum()
+    return torch.autograd.grad(read, ones)[0][0, 0]
 
 
 def reading_figure(model: GFLA, output: Output, source: Tensor, layer: int, row: int, column: int) -> Figure:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 
-def make_fabric(device: str, precision: str) -> "Fabric":
-    """Return Fabric on "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
+def find_device(device: str) -> torch.device:
+    """Return the device of "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N".
 
     Raises:
         ValueError: another name, or a GPU that is not there.
@@ -34,10 +34,16 @@ def make_fabric(device: str, precision: str) -> "Fabric":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise ValueError(f"device {device!r} is not there ({torch.cuda.device_count()} GPUs found): use --device cpu")
+    return torch.device(kind, int(number)) if number else torch.device(kind)
+
+
+def make_fabric(device: str, precision: str) -> "Fabric":
+    """Return Fabric on a device as :func:`find_device` names it, with its errors."""
+    found = find_device(device)
     from lightning.fabric import Fabric  # here, because importing it takes seconds that only training should pay
 
-    devices: Any = [int(number)] if number else 1
-    return Fabric(accelerator=kind, devices=devices, precision=precision)  # type: ignore[arg-type]
+    devices: Any = 1 if found.index is None else [found.index]
+    return Fabric(accelerator=found.type, devices=devices, precision=precision)  # type: ignore[arg-type]
 
 
 def describe(device: torch.device) -> str:
