@@ -5,25 +5,36 @@ from pathlib import Path
 from typing import Any
 
 from repro import data, experiments, features, paths
+from repro.experiments import outside_weights
+from repro.features.ledger import ChangedFile
+from repro.features.weights import WeightsFile, find
 
 CLIPS = ("fashion_video", "iper")
 """Sets of clips that the video networks learn from and are tested on."""
 
 
 def show(options: Namespace) -> None:
-    """List the networks that ship and, for feature networks, whether their file is found."""
+    """List the networks that ship, and for each that losses, metrics or commands know its file or how to get it."""
     for path in experiments.exported():
         print(f"{path.name}  {path.stat().st_size / 2**20:.1f} MiB")
-    for name, load in [
-        *dict.fromkeys(features.NETWORKS, features.load).items(),
-        *dict.fromkeys(features.VIDEO_NETWORKS, features.load_video).items(),
-    ]:
-        try:
-            network = load(name)
-        except features.MissingWeights as missing:
-            print(f"{name}: {missing}")
-        else:
-            print(f"{name}: {network.weights_file}, {network.weights_hash}")
+    own = {name: network.file for name, network in (features.NETWORKS | features.VIDEO_NETWORKS).items()}
+    for name, file in (own | {name: one.file for name, one in outside_weights.KNOWN.items()}).items():
+        print(f"{name}: {_place(name, file)}")
+
+
+def _place(name: str, file: WeightsFile) -> str:
+    """Where a network's file is on this machine, or how it gets there."""
+    try:
+        return str(find(file))
+    except ChangedFile as changed:
+        return str(changed)
+    except features.MissingWeights:
+        if name not in outside_weights.KNOWN:
+            return f"missing ({file.names[0]}): {file.source}"
+        size = f", {file.megabytes:g} MB" if file.megabytes else ""
+        own = f"`repro weights import FILE --as {name}`"
+        how = f"`repro weights fetch {name}`, or {own}" if file.url else f"from {file.source}, then {own}"
+        return f"missing ({file.names[0]}{size}; licence: {file.licence}): {how}"
 
 
 def procnet(options: Namespace) -> None:
