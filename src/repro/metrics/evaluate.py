@@ -96,8 +96,8 @@ def evaluate(
     if len(pairs) == 0:
         raise ValueError("expected pairs to evaluate on, got an empty list")
     needs: dict[str, str] = {}
-    observers = _observers(networks, fid, "_train_real" if training_images is not None else "", device, needs)
-    distances = _lpips(lpips, device, needs)
+    observers = fd_observers(networks, fid, "_train_real" if training_images is not None else "", device, needs)
+    distances = lpips_distances(lpips, device, needs)
     seen: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in observers}
     lines: list[dict[str, Any]] = []
     with torch.inference_mode(), _predictor(model) as predict:
@@ -188,7 +188,7 @@ class _Pooled:
         return pooled_features(self.network, images)
 
 
-def _observers(
+def fd_observers(
     networks: Sequence[str | FeatureNetwork], fid: bool, suffix: str, device: torch.device | str, needs: dict[str, str]
 ) -> dict[str, _Pooled | InceptionFeatures]:
     """Return metric name -> features for Fréchet distances; what is missing goes into ``needs``."""
@@ -209,7 +209,7 @@ def _observers(
     return observers
 
 
-def _lpips(trunks: Sequence[str], device: torch.device | str, needs: dict[str, str]) -> dict[str, LPIPS]:
+def lpips_distances(trunks: Sequence[str], device: torch.device | str, needs: dict[str, str]) -> dict[str, LPIPS]:
     """Return metric name -> distance; what is missing goes into ``needs``."""
     distances: dict[str, LPIPS] = {}
     for trunk in trunks:

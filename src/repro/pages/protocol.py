@@ -1,0 +1,197 @@
+"""The page on protocols: who computes which score how, what each choice is worth, and what it does to a picture."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from repro import data, features
+from repro.data.pair import stack_pairs
+from repro.data.photographs import astronaut
+from repro.data.studio.people_set import PeopleSet
+from repro.experiments import load_recorded_model
+from repro.experiments.run import pairs_file
+from repro.features import MissingWeights
+from repro.metrics import quirks
+from repro.metrics.choices import Pictures, Sight, direct, through_network
+from repro.metrics.evaluate import fd_observers, lpips_distances
+from repro.metrics.inception import TorchvisionInception
+from repro.metrics.masks import masked
+from repro.metrics.protocol import PROTOCOLS, Observer
+from repro.metrics.ssim import ssim_gaussian
+from repro.pages.figures import image_row, show_image
+from repro.records import Record
+
+PEOPLE, PAIRS = 10, 13
+"""130 pairs: two whole batches of the authors, and two pairs over."""
+LARGE = 256
+AHEAD = {"ssim": +1}  # of all other scores here, less is better
+LABELS = {"full": "Full", "bi_sample": "Bi-Sample"}
+
+
+def protocols() -> pd.DataFrame:
+    """Return who computes which score how, one line per protocol, with the function that does it here."""
+    lines = [
+        {
+            "score": one.score,
+            "reported so by": one.used_by,
+            "looks through": one.looks_through,
+            "compared with": one.against,
+            "pictures": one.pictures,
+            "here": one.compute.__name__,
+        }
+        for one in PROTOCOLS
+    ]
+    return pd.DataFrame(lines)
+
+
+@torch.no_grad()
+def study_pictures(found: Mapping[str, Record]) -> Pictures:
+    """Return what recorded networks make of 130 held-out pairs of the studio, with all that a protocol may ask for.
+
+    Ten people evenly spaced over the test split, the first 13 pairs of each; all pictures of 43 training people.
+
+    Args:
+        found: row -> record, of one data set of the studio and one size.
+    """
+    one = next(iter(found.values()))
+    settings = one.config["data"]
+    small, large, training = (
+        _people(one.dataset, split, size, settings)
+        for split, size in (("test", settings["size"]), ("test", LARGE), ("train", settings["size"]))
+    )
+    per_person = len(small.pairs) // small.people
+    places = [person * per_person + number for person in _spaced(small.people, PEOPLE) for number in range(PAIRS)]
+    batches = [stack_pairs([small[place] for place in places[at : at + PAIRS]]) for at in range(0, len(places), PAIRS)]
+    generated = {}
+    for row, record in found.items():
+        model = load_recorded_model(record)
+        made = [model(2 * batch.source - 1, batch.source_pose, batch.target_pose).image for batch in batches]
+        generated[row] = ((torch.cat(made) + 1) / 2).clamp(0, 1)
+    views = training.views
+    trained_on = _spaced(training.people, 2 * PEOPLE * PAIRS // views)
+    return Pictures(
+        generated=generated,
+        target=torch.cat([batch.target for batch in batches]),
+        large=torch.stack([large.image(view) for view in small.pairs[places, 1].tolist()]),
+        training=torch.stack([training.image(person * views + view) for person in trained_on for view in range(views)]),
+        joints=torch.cat([batch.target_joints for batch in batches]),
+    )
+
+
+def scores_here() -> tuple[dict[str, Observer], dict[str, Sight], dict[str, str]]:
+    """Return the networks for Fréchet distances, the scores of single pairs, and what waits for which file.
+
+    ``fd_procnet``, ``pd_procnet`` and ``ssim`` are always there; ``fid_torchvision`` is what the authors' script looks
+    through, here without its second normalisation, which is one of the choices.
+    """
+    needs: dict[str, str] = {}
+    network = features.load("procnet")
+    observers: dict[str, Observer] = {**fd_observers([network, "squeezenet1_1"], True, "", "cpu", needs)}
+    try:
+        observers["fid_torchvision"] = TorchvisionInception()
+    except MissingWeights as missing:
+        needs["fid_torchvision"] = missing.need
+    sights = {"pd_procnet": through_network(network), "ssim": direct(ssim_gaussian)}
+    sights |= {name: direct(distance) for name, distance in lpips_distances(("squeeze", "alex"), "cpu", needs).items()}
+    return observers, sights, needs
+
+
+def table(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
+    """Return what :mod:`repro.metrics.choices` found as a page shows it: one line per choice, three columns per score.
+
+    Args:
+        frame: columns choice, score, row, value; its first choice is what the others are compared with.
+        row: whose value stands in the table, with its change against the first choice in per cent.
+        other: the row that is subtracted in the third column.
+    """
+    lines: dict[str, dict[tuple[str, str], str]] = {words: {} for words in frame["choice"].unique()}
+    for score, own in frame.groupby("score", sort=False):
+        values = own.pivot(index="choice", columns="row", values="value").reindex(own["choice"].unique())
+        change = 100 * (values[row] / values[row].iloc[0] - 1)
+        for words, value in values[row].items():
+            lines[str(words)] |= {
+                (str(score), LABELS[row]): f"{value:#.4g}",
+                (str(score), "change"): "–" if words == values.index[0] else f"{change[words]:+.1f} %",
+                (str(score), f"{LABELS[row]} − {LABELS[other]}"): f"{value - values[other][words]:+.2g}",
+            }
+    return pd.DataFrame.from_dict(lines, orient="index").fillna("–")
+
+
+def leads(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
+    """Return per score under how many choices a row is better than another one; columns better, of.
+
+    Args:
+        frame: columns choice, score, row, value.
+        row, other: who is compared.
+    """
+    lines = {}
+    for score, own in frame.groupby("score", sort=False):
+        values = own.pivot(index="choice", columns="row", values="value")
+        sign = AHEAD.get(str(score), -1)
+        lines[score] = {"better": int((sign * (values[row] - values[other]) > 0).sum()), "of": len(values)}
+    return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def pair_scores(record: Record) -> pd.DataFrame:
+    """Return the scores of every single test pair of a recorded row, one line per pair, by the pair's number."""
+    return pd.read_csv(pairs_file(record), index_col="pair")
+
+
+def filters_figure(amplified: float = 4.0) -> Figure:
+    """Return one photograph reduced to a quarter by every filter, and written as JPEG; below, how each differs.
+
+    Args:
+        amplified: factor of the differences from the bicubic picture, drawn around mid-grey.
+    """
+    photograph = astronaut()[0][None]
+    small = {how: quirks.resized(photograph, (128, 128), how) for how in quirks.FILTERS}
+    bicubic = small.pop("bicubic")
+    columns: dict[str, Tensor] = {"bicubic": bicubic}
+    columns |= {how.replace("_", ", "): own for how, own in small.items()}
+    columns["bicubic, JPEG 75"] = quirks.jpeg(bicubic)
+    columns["bicubic, JPEG 95,\nfull colour"] = quirks.jpeg(bicubic, 95, thin_colours=False)
+    figure, axes = plt.subplots(2, len(columns), figsize=(1.35 * len(columns), 3.1))
+    face = (slice(4, 68), slice(28, 92))
+    for (above, below), (title, own) in zip(axes.T, columns.items()):
+        show_image(above, own[0][:, *face], title)
+        show_image(below, 0.5 + amplified * (own - bicubic)[0][:, *face])
+    axes[1][0].set_ylabel(f"difference x {amplified:g}", fontsize=8)
+    figure.tight_layout(pad=0.3)
+    return figure
+
+
+def seen_figure(pictures: Pictures, row: str = "full", place: int = 0) -> Figure:
+    """Return one generated picture as it is, and as each protocol shows it to its score.
+
+    Args:
+        pictures: of the study.
+        row: whose picture.
+        place: which pair.
+    """
+    part = slice(place, place + 1)
+    made = pictures.generated[row][part]
+    mask = pictures.mask[part]
+    return image_row(
+        {
+            "target": pictures.target[place],
+            "generated": made[0],
+            "JPEG (GFLA)": quirks.saved_by_authors(made)[0],
+            "normalised twice\n(GFLA's FID)": quirks.doubly_normalised(made)[0],
+            "grey off the person\n(mask-LPIPS)": masked(made, mask, 0.5)[0],
+            "black off the person\n(mask-SSIM, mask-IS)": masked(made, mask, 0.0)[0],
+            "white columns\n(Pose-Attn)": quirks.with_white_columns(made, pictures.white_columns)[0],
+        },
+        height=1.5,
+    )
+
+
+def _spaced(count: int, wanted: int) -> list[int]:
+    return [number * count // wanted for number in range(wanted)]
+
+
+def _people(name: str, split: str, size: int, settings: Mapping[str, object]) -> PeopleSet:
+    return data.load(name, split, size, settings["scale"], sigma=settings["heatmap_sigma"])  # type: ignore[arg-type]
