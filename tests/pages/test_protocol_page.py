@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from repro import data, records
+from repro.metrics.choices import CHOICES
 from repro.metrics.protocol import PROTOCOLS
 from repro.pages import protocol as page
 
@@ -31,11 +32,23 @@ def frame():
     )
 
 
-def test_table_by_hand():
-    shown = page.table(frame())
+def test_table_and_gaps_by_hand():
+    shown = page.table(frame()).join(page.gaps(frame()))
     assert shown.loc["a", "fd"].tolist() == ["10.00", "–", "+2"]
-    assert shown.loc["b", "fd"].tolist() == ["11.00", "+10.0 %", "-1"]
+    assert shown.loc["b", "fd"].tolist() == ["11.00", "+10.0\u00a0%", "-1"]
     assert shown.loc["b", "ssim"].tolist() == ["–", "–", "–"]
+
+
+def test_worth_by_hand():
+    """Four choices: the reference, cut, cut and JPEG, and two filters."""
+    full = (10.0, 9.5, 12.0, 11.0, 15.0)
+    words = [choice.words for choice in (*CHOICES[:3], *CHOICES[4:6])]
+    lines = [
+        {"choice": one, "score": "fd", "row": row, "value": value + more}
+        for row, more in {"full": 0, "bi_sample": 3}.items()
+        for one, value in zip(words, full)
+    ]
+    assert page.worth(pd.DataFrame(lines)).loc["fd"].tolist() == ["3", "4", "2.5", "0.5"]
 
 
 def test_leads_by_hand():
@@ -49,6 +62,16 @@ def test_every_protocol_is_in_the_table():
     shown = page.protocols()
     assert shown["here"].tolist() == [one.compute.__name__ for one in PROTOCOLS]
     assert {"FID", "LPIPS", "mask-LPIPS", "SSIM", "mask-SSIM", "IS", "mask-IS", "DS"} == set(shown["score"])
+
+
+def test_scores_of_a_machine_without_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    observers, sights, needs = page.scores_here()
+    assert set(observers) == {"fd_procnet"}
+    assert set(sights) == {"pd_procnet", "ssim"}
+    assert set(needs) == {"fd_squeezenet", "fid_torch_fidelity", "fid_torchvision", "lpips_squeeze", "lpips_alex"}
+    assert needs["fid_torchvision"] == "needs file inception_v3_google-0cc3c7bd.pth"
 
 
 def test_scores_of_single_pairs_are_those_behind_the_record(full):

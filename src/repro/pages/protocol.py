@@ -16,7 +16,7 @@ from repro.experiments import load_recorded_model
 from repro.experiments.run import pairs_file
 from repro.features import MissingWeights
 from repro.metrics import quirks
-from repro.metrics.choices import Pictures, Sight, direct, through_network
+from repro.metrics.choices import CHOICES, Pictures, Sight, direct, through_network
 from repro.metrics.evaluate import fd_observers, lpips_distances
 from repro.metrics.inception import TorchvisionInception
 from repro.metrics.masks import masked
@@ -29,6 +29,7 @@ PEOPLE, PAIRS = 10, 13
 """130 pairs: two whole batches of the authors, and two pairs over."""
 LARGE = 256
 AHEAD = {"ssim": +1}  # of all other scores here, less is better
+CUT, AUTHORS_FILE = (choice.words for choice in CHOICES[1:3])
 LABELS = {"full": "Full", "bi_sample": "Bi-Sample"}
 
 
@@ -100,25 +101,51 @@ def scores_here() -> tuple[dict[str, Observer], dict[str, Sight], dict[str, str]
     return observers, sights, needs
 
 
-def table(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
-    """Return what :mod:`repro.metrics.choices` found as a page shows it: one line per choice, three columns per score.
+def table(frame: pd.DataFrame, row: str = "full") -> pd.DataFrame:
+    """Return one row's values and their changes against the first choice, one line per choice, two columns per score.
 
     Args:
-        frame: columns choice, score, row, value; its first choice is what the others are compared with.
-        row: whose value stands in the table, with its change against the first choice in per cent.
-        other: the row that is subtracted in the third column.
+        frame: what :mod:`repro.metrics.choices` found: columns choice, score, row, value.
+        row: whose values.
     """
-    lines: dict[str, dict[tuple[str, str], str]] = {words: {} for words in frame["choice"].unique()}
-    for score, own in frame.groupby("score", sort=False):
-        values = own.pivot(index="choice", columns="row", values="value").reindex(own["choice"].unique())
-        change = 100 * (values[row] / values[row].iloc[0] - 1)
-        for words, value in values[row].items():
-            lines[str(words)] |= {
-                (str(score), LABELS[row]): f"{value:#.4g}",
-                (str(score), "change"): "–" if words == values.index[0] else f"{change[words]:+.1f} %",
-                (str(score), f"{LABELS[row]} − {LABELS[other]}"): f"{value - values[other][words]:+.2g}",
-            }
-    return pd.DataFrame.from_dict(lines, orient="index").fillna("–")
+    values = _by_choice(frame, row)
+    columns = {}
+    for score, own in values.items():
+        change = 100 * (own / own.iloc[0] - 1)
+        columns[score, LABELS[row]] = [_text(value, "#.4g") for value in own]
+        columns[score, "change"] = ["–", *(_text(value, "+.1f", "\u00a0%") for value in change.iloc[1:])]
+    return pd.DataFrame(columns, index=values.index)
+
+
+def gaps(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
+    """Return one row minus another one, one line per choice, one column per score.
+
+    Args:
+        frame: as for :func:`table`.
+        row, other: who is compared.
+    """
+    differences = _by_choice(frame, row) - _by_choice(frame, other)
+    name = f"{LABELS[row]} − {LABELS[other]}"
+    columns = {(score, name): [_text(value, "+.2g") for value in own] for score, own in differences.items()}
+    return pd.DataFrame(columns, index=differences.index)
+
+
+def worth(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
+    """Return what single choices are worth beside the difference between two rows, one line per score.
+
+    Args:
+        frame: of :func:`repro.metrics.choices.moved`.
+        row, other: who is compared; the choices are those of ``row``.
+    """
+    values, others = _by_choice(frame, row), _by_choice(frame, other)
+    reduced = values[values.index.str.startswith("targets reduced")]
+    found = {
+        f"{LABELS[row]} and {LABELS[other]} differ by": (values.iloc[0] - others.iloc[0]).abs(),
+        "largest minus smallest over filters": reduced.max() - reduced.min(),
+        "JPEG of the generated": (values.loc[AUTHORS_FILE] - values.loc[CUT]).abs(),
+        "cut, not rounded": (values.loc[CUT] - values.iloc[0]).abs(),
+    }
+    return pd.DataFrame({words: [_text(value, ".2g") for value in own] for words, own in found.items()}, values.columns)
 
 
 def leads(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
@@ -128,12 +155,9 @@ def leads(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> p
         frame: columns choice, score, row, value.
         row, other: who is compared.
     """
-    lines = {}
-    for score, own in frame.groupby("score", sort=False):
-        values = own.pivot(index="choice", columns="row", values="value")
-        sign = AHEAD.get(str(score), -1)
-        lines[score] = {"better": int((sign * (values[row] - values[other]) > 0).sum()), "of": len(values)}
-    return pd.DataFrame.from_dict(lines, orient="index")
+    differences = _by_choice(frame, row) - _by_choice(frame, other)
+    signs = pd.Series({score: AHEAD.get(str(score), -1) for score in differences})
+    return pd.DataFrame({"better": (differences * signs > 0).sum(), "of": differences.notna().sum()})
 
 
 def pair_scores(record: Record) -> pd.DataFrame:
@@ -187,6 +211,16 @@ def seen_figure(pictures: Pictures, row: str = "full", place: int = 0) -> Figure
         },
         height=1.5,
     )
+
+
+def _by_choice(frame: pd.DataFrame, row: str) -> pd.DataFrame:
+    """Return a row's values, choices down and scores across, both in the order in which they were found."""
+    own = frame[frame["row"] == row].pivot(index="choice", columns="score", values="value")
+    return own.reindex(frame["choice"].unique())[list(frame["score"].unique())]
+
+
+def _text(value: float, form: str, unit: str = "") -> str:
+    return "–" if pd.isna(value) else f"{value:{form}}{unit}"
 
 
 def _spaced(count: int, wanted: int) -> list[int]:
