@@ -3,6 +3,13 @@
 import sys
 from types import ModuleType, SimpleNamespace
 
+NETWORK = "mediapipe.python.solutions.pose"
+
+
+def absent(monkeypatch):
+    """Let mediapipe be missing, also where it is installed and was used before."""
+    monkeypatch.setitem(sys.modules, NETWORK, None)
+
 
 def pretend(monkeypatch, answers):
     """Put a mediapipe into place whose landmarks are what ``answers`` yields, one picture after the other.
@@ -24,9 +31,9 @@ def pretend(monkeypatch, answers):
         def close(self):
             asked.append("closed")
 
-    module = ModuleType("mediapipe.python.solutions.pose")
+    module = ModuleType(NETWORK)
     module.Pose = Pose
-    monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.pose", module)
+    monkeypatch.setitem(sys.modules, NETWORK, module)
     for name in ("mediapipe", "mediapipe.python", "mediapipe.python.solutions"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     return asked

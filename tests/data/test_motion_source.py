@@ -1,13 +1,12 @@
 """Motions of any kind as one person's track: held gaps, counted findings, captured motion, the pose extra."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
 from captures import t_pose_file
-from pose_stand_in import landmarks, pretend
+from pose_stand_in import absent, landmarks, pretend
 from test_pose_files import person, write
 from test_skeletons import joints
 
@@ -139,7 +138,7 @@ class TestPoseExtra:
         return tmp_path / "me.mp4"
 
     def test_without_it_the_message_says_what_to_do(self, video, monkeypatch):
-        monkeypatch.setitem(sys.modules, "mediapipe", None)
+        absent(monkeypatch)
         with pytest.raises(MissingExtra, match=r"pose extra.*`make env POSE=1`.*give the joints as a file"):
             read_motion(video)
 

@@ -1,13 +1,13 @@
 """The joints of one person: files of all kinds agree, the largest is taken, the pose extra looks again and again."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pose_stand_in import landmarks, pretend
+from pose_stand_in import absent, landmarks, pretend
+from skimage import data
 from test_pose_files import write
 from test_skeletons import joints
 
@@ -104,7 +104,7 @@ class TestPoseExtra:
         return tmp_path / "me.png"
 
     def test_without_it_the_message_says_what_to_do(self, picture, monkeypatch):
-        monkeypatch.setitem(sys.modules, "mediapipe", None)
+        absent(monkeypatch)
         with pytest.raises(MissingExtra, match=r"pose extra.*`make env POSE=1`.*--source-pose"):
             detect_person(picture)
 
@@ -148,6 +148,14 @@ class TestPoseExtra:
         pretend(monkeypatch, [landmarks()] * MOST)
         assert detect_person(picture)[1] == [f"{MOST} people in me.png: the largest is taken"]
 
+    def test_leftovers_that_look_like_somebody_head_down_do_not_count(self, picture, monkeypatch):
+        over, faceless = landmarks(60, _0={"y": 0.9}), landmarks(60, _0={"visibility": 0.0})
+        for leftover in (over, faceless):
+            pretend(monkeypatch, [landmarks(), leftover])
+            assert detect_person(picture)[1] == []
+        pretend(monkeypatch, [landmarks(_0={"y": 0.9}), None])  # the first may stand on their hands
+        assert detect_person(picture)[0][0].tolist() == [53.5, 0.5]
+
     def test_joints_count_the_photographs_own_pixels(self, tmp_path, monkeypatch):
         """8192 x 64 pixels are decoded at a quarter: landmark 0 at 1/40 of the width is column 8192 / 40 - 0.5."""
         Image.new("L", (8192, 64)).save(tmp_path / "wide.jpg")
@@ -155,6 +163,18 @@ class TestPoseExtra:
         found, _ = detect_person(tmp_path / "wide.jpg")
         assert asked[1] == (16, 2048, 3)
         assert found[0].tolist() == pytest.approx([64 / 40 - 0.5, 8192 / 40 - 0.5])
+
+    def test_the_real_extra_finds_both_of_two_people(self, tmp_path):
+        """The portrait that comes with scikit-image beside a half of its size: the large one is taken."""
+        pytest.importorskip("mediapipe")
+        large = Image.fromarray(data.astronaut())
+        both = Image.new("RGB", (768, 512), "white")
+        both.paste(large.reduce(2), (0, 256))
+        both.paste(large, (256, 0))
+        both.save(tmp_path / "both.png")
+        found, notes = detect_person(tmp_path / "both.png")
+        assert notes == ["2 people in both.png: the largest is taken"]
+        assert np.linalg.norm(found[0].numpy() - (127, 256 + 226)) < 20  # the nose
 
     def test_nobody(self, picture, monkeypatch):
         lone = landmarks(**{f"_{index}": {"visibility": 0.0} for index in range(1, 33)})

@@ -3,14 +3,13 @@
 import errno
 import json
 import resource
-import sys
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pose_stand_in import landmarks, pretend
+from pose_stand_in import absent, landmarks, pretend
 from safetensors.torch import save, save_file
 
 from repro import paths
@@ -218,7 +217,7 @@ class TestPeople:
         assert "2 people in photo.png: the largest is taken" in scene_in(tmp_path, generator, source_pose=None).notes
 
     def test_without_the_extra_the_message_says_what_to_run(self, tmp_path, generator, monkeypatch):
-        monkeypatch.setitem(sys.modules, "mediapipe", None)
+        absent(monkeypatch)
         for change in ({"source_pose": None}, {"pose": tmp_path / "photo.png"}):
             with pytest.raises(MissingExtra, match=r"`make env POSE=1` adds it; or give the joints as a file"):
                 scene_in(files(tmp_path), generator, **change)

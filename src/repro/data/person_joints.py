@@ -10,7 +10,7 @@ from torch import Tensor
 from repro.checks import require_choice
 from repro.data import pose_extra, pose_files
 from repro.data.annotations import read_annotations
-from repro.data.joints import MISSING
+from repro.data.joints import JOINTS, MISSING
 from repro.data.own_photograph import upright
 from repro.data.pose_files import Array
 from repro.data.skeletons import ORDERS, layout_of, to_openpose18
@@ -59,7 +59,9 @@ def read_person(path: str | Path, name: str = "", layout: str | None = None) -> 
 def detect_person(photograph: str | Path) -> tuple[Tensor, list[str]]:
     """Return the joints (18, 2) of OpenPose that the pose extra finds in a photograph, -1 missing; and notes.
 
-    The detector finds one person; so each one found is hidden and the picture looked at again. The largest is taken.
+    The detector finds one person; so each one found is hidden and the picture looked at again. What is left of a person
+    can look like another one to it, mostly lying or head down: after the first only those with the head up count. The
+    largest is taken.
 
     Raises:
         MissingExtra: no pose extra.
@@ -71,7 +73,7 @@ def detect_person(photograph: str | Path) -> tuple[Tensor, list[str]]:
     with pose_extra.Detector() as detect:
         while len(people) < MOST:
             joints = detect(pixels)
-            if joints is None or _area(joints) == 0:
+            if joints is None or _area(joints) == 0 or (people and not _is_head_up(joints)):
                 break
             people.append(joints)
             _hide(pixels, joints)
@@ -105,6 +107,11 @@ def _area(joints: Array) -> float:
     """The box around the found joints, in square pixels."""
     there = joints[(joints != MISSING).all(1)]
     return float(np.ptp(there, axis=0).prod()) if len(there) else 0.0
+
+
+def _is_head_up(joints: Array) -> bool:
+    nose, neck = joints[JOINTS.index("nose")], joints[JOINTS.index("neck")]
+    return MISSING not in (*nose, *neck) and bool(nose[0] < neck[0])
 
 
 def _hide(pixels: np.ndarray, joints: Array) -> None:
