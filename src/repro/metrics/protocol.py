@@ -47,7 +47,8 @@ def fid_gfla(generated: Iterable[Tensor], training: Iterable[Tensor], observe: O
 
     Args:
         generated: (3, H, W) in [0, 1] each, read back from the authors' JPEG files.
-        training: the pictures of the training set, at the size of the generated ones.
+        training: the pictures of the training set at the size of the generated ones: reduced by a bicubic filter and
+            saved as JPEG, by what the authors wrote to users (``quirks.jpeg(quirks.resized(large, size, "bicubic"))``).
         observe: None = :class:`~repro.metrics.inception.TorchvisionInception`.
     """
     look = observe or TorchvisionInception()
@@ -219,7 +220,7 @@ PROTOCOLS: tuple[Protocol, ...] = (
         "FID",
         "GFLA",
         "torchvision's Inception v3",
-        "the whole training set",
+        "the whole training set, reduced by a bicubic filter, JPEG",
         "JPEG, quality 75; normalised twice; incomplete last batch of 64 dropped",
         fid_gfla,
     ),

@@ -4,7 +4,6 @@ The project's own tables use :func:`repro.metrics.image.ssim_skimage_gaussian`; 
 :func:`ssim_generated_range`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from repro.checks import require_shape
 from repro.metrics.image import ssim_skimage_gaussian
 
-_GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+_GAUSSIAN: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
 
 def ssim_gaussian(generated: Tensor, target: Tensor) -> Tensor:
@@ -34,15 +33,15 @@ def ssim_generated_range(generated: Tensor, target: Tensor) -> Tensor:
     .. math:: C_1 = (0.01\,L)^2, \qquad C_2 = (0.03\,L)^2
 
     is not the 255 that pixels can have but the span (largest minus smallest value) of this one generated picture. A
-    picture of little contrast so gets smaller constants, and is punished more. Def-GAN, Pose-Attn and SCA-GAN compute
-    it so, and so does the second of the two forms in the authors' script.
+    picture of little contrast so gets smaller constants, and mostly a lower score. Def-GAN, Pose-Attn and SCA-GAN
+    compute it so, and so does the second of the two forms in the authors' script.
 
     Args:
         generated, target: (B, 3, H, W) in [0, 1], sides of at least 11. A generated picture of one single value has no
             range: NaN.
     """
-    spans = generated.double().flatten(1).amax(1) - generated.double().flatten(1).amin(1)
-    return _per_image(generated, target, lambda index: {**_GAUSSIAN, "data_range": float(spans[index])}, spans > 0)
+    values = generated.double().flatten(1)
+    return _per_image(generated, target, values.amax(1) - values.amin(1), **_GAUSSIAN)
 
 
 def ssim_uniform7(generated: Tensor, target: Tensor) -> Tensor:
@@ -51,7 +50,7 @@ def ssim_uniform7(generated: Tensor, target: Tensor) -> Tensor:
     Args:
         generated, target: (B, 3, H, W) in [0, 1], sides of at least 7.
     """
-    return _per_image(generated, target, lambda _: {"data_range": 1.0})
+    return _per_image(generated, target, torch.ones(len(generated)))
 
 
 def ssim_uniform51(generated: Tensor, target: Tensor) -> Tensor:
@@ -62,19 +61,16 @@ def ssim_uniform51(generated: Tensor, target: Tensor) -> Tensor:
     Args:
         generated, target: (B, 3, H, W) in [0, 1], sides of at least 51.
     """
-    return _per_image(generated, target, lambda _: {"data_range": 1.0, "win_size": 51})
+    return _per_image(generated, target, torch.ones(len(generated)), win_size=51)
 
 
-def _per_image(
-    generated: Tensor, target: Tensor, options: Callable[[int], dict[str, Any]], defined: Tensor | None = None
-) -> Tensor:
+def _per_image(generated: Tensor, target: Tensor, data_range: Tensor, **options: Any) -> Tensor:
+    """Return scikit-image's mean per image for ranges (B,); NaN where the range is 0."""
     sizes = require_shape("generated", generated, "B 3 H W")
     require_shape("target", target, "B 3 H W", sizes=sizes)
-    scores = []
-    for index, (a, b) in enumerate(zip(generated, target)):
-        if defined is not None and not bool(defined[index]):
-            scores.append(float("nan"))
-            continue
-        arrays = (image.double().cpu().numpy() for image in (a, b))
-        scores.append(float(structural_similarity(*arrays, channel_axis=0, **options(index))))
-    return torch.tensor(scores, dtype=torch.float64)
+    scores = torch.full((len(generated),), float("nan"), dtype=torch.float64)
+    for index, span in enumerate(data_range.tolist()):
+        if span > 0:
+            a, b = (images[index].double().cpu().numpy() for images in (generated, target))
+            scores[index] = structural_similarity(a, b, channel_axis=0, data_range=span, **options)
+    return scores
