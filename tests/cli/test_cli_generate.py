@@ -1,6 +1,8 @@
 """``repro generate`` from the command line: what it says, what it writes, and one line for what a person got wrong."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -49,6 +51,12 @@ def test_the_shipped_network_makes_a_picture_and_its_panel(folder, capsys):
     assert Image.open(folder / "out.png").size == (64, 96)
     assert (folder / "out.png").read_bytes() != first
     assert "the network was trained on 64x64 pixels" in capsys.readouterr().out
+
+
+def test_no_notebook_library_is_needed():
+    """IPython comes with the notebooks' dependencies, which a machine that only generates may lack."""
+    code = "import sys; sys.modules['IPython'] = None; import repro.cli.generate"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

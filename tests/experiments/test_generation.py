@@ -130,6 +130,7 @@ class TestScene:
         ("options", "pose", "message"),
         [
             ({"size": 80}, PERSON, "a multiple of 32 from 64 on, got 80"),
+            ({"fitting": "bodies"}, PERSON, "unknown fit 'bodies'"),
             ({"layout": "body25"}, PERSON, r"pose\.json: expected body25 joints \(..., 25, 2\)"),
             ({}, PERSON[:16], r"pose\.json: expected joints of one of .*, got 16 per person"),
             ({"fitting": "none"}, PERSON + 500, r"all joints of the pose in pose\.json lie outside of the picture"),

@@ -10,8 +10,8 @@ from repro.experiments.generation import Generator, Reposing, generate
 from repro.experiments.own_person import OwnPerson
 from repro.models import GFLA
 from repro.models.ablations import Baseline
-from repro.pages.attention import reading_weights, region_weights
 from repro.pages.panel import panel
+from repro.pages.reading import reading_weights, region_weights
 
 SIDE = 64
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from repro import paths
+from repro.checks import require_choice
 from repro.data.fitting import fit
 from repro.data.joints import SIGMA, heatmaps
 from repro.data.own_photograph import read_photograph
@@ -145,6 +146,7 @@ def prepare(
         FileNotFoundError, DataError, DamagedImage, TooLarge, MissingExtra, ValueError: what is missing, damaged or does
             not fit.
     """
+    require_choice("fit", fitting, FITS)
     frame = generator.size if size is None else (size, size * generator.size[1] // generator.size[0])
     person = own_person(source, frame, source_pose, generator.stretch)
     file, row = file_and_row(pose)

@@ -10,8 +10,8 @@ from torch import Tensor
 from repro.data.joints import heatmaps
 from repro.experiments.generation import Generator, Reposing
 from repro.models import GFLA, LocalAttention, Output
-from repro.pages.attention import region_weights
 from repro.pages.figures import draw_flow, draw_skeleton, pose_picture, show_image
+from repro.pages.reading import region_weights
 
 ARROWS = 16
 """Along the height of a picture."""
