@@ -1,4 +1,4 @@
-"""What attention looks at, in numbers: how strongly each source position is read for one or several target positions."""
+"""What attention looks at, in numbers: how strongly each source position is read for target positions."""
 
 import torch
 from torch import Tensor
