@@ -50,6 +50,15 @@ def test_pages_run_with_their_parameters_and_are_reused_until_something_changes(
     assert "the code or the data changed" in capsys.readouterr().out
 
 
+def test_figures_are_in_the_page_whatever_draws_them_elsewhere(monkeypatch):
+    """``make`` and servers ask for a matplotlib that shows nothing."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = new_notebook(cells=[new_code_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")])
+    execution.run(notebook)
+    assert [output.output_type for output in notebook.cells[0].outputs] == ["display_data"]
+    assert "image/png" in notebook.cells[0].outputs[0].data
+
+
 def test_a_failing_page_is_reported_and_does_not_stop_the_others(root):
     bad = nbformat.read(root / "notebooks/page.ipynb", as_version=4)
     bad.cells[1].source = "raise RuntimeError('no data here')"

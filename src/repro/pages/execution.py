@@ -147,7 +147,13 @@ def run(notebook: nbformat.NotebookNode, *, on_cell: Callable[[int], None] = lam
         resources={"metadata": {"path": str(paths.root())}},
         on_cell_complete=lambda cell, cell_index: on_cell(cell_index + 1),
     )
-    client.execute(env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"})
+    settings = {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # with another one figures are not shown
+    }
+    client.execute(env=os.environ | settings)
 
 
 @dataclass(frozen=True)
