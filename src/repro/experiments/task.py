@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from repro.experiments.request import Request
 
 Splits = tuple[DataSet[Any], DataSet[Any]]
+# An evaluation, and scores on the subsets that are reported on their own: name -> {"n": examples, metric: value}.
 Scores = tuple[Evaluation, dict[str, dict[str, float]]]
-"""An evaluation, and scores on the subsets that are reported on their own: name -> {"n": examples, metric: value}."""
 
 
 @dataclass(frozen=True)
