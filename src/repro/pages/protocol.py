@@ -149,7 +149,7 @@ def worth(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> p
 
 
 def leads(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> pd.DataFrame:
-    """Return per score under how many choices a row is better than another one; columns better, of.
+    """Return per score under how many choices a row is better than another one, and of how many.
 
     Args:
         frame: columns choice, score, row, value.
@@ -157,7 +157,8 @@ def leads(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> p
     """
     differences = _by_choice(frame, row) - _by_choice(frame, other)
     signs = pd.Series({score: AHEAD.get(str(score), -1) for score in differences})
-    return pd.DataFrame({"better": (differences * signs > 0).sum(), "of": differences.notna().sum()})
+    counts = {f"{LABELS[row]} better under": (differences * signs > 0).sum(), "of choices": differences.notna().sum()}
+    return pd.DataFrame(counts)
 
 
 def pair_scores(record: Record) -> pd.DataFrame:
@@ -216,7 +217,8 @@ def seen_figure(pictures: Pictures, row: str = "full", place: int = 0) -> Figure
 def _by_choice(frame: pd.DataFrame, row: str) -> pd.DataFrame:
     """Return a row's values, choices down and scores across, both in the order in which they were found."""
     own = frame[frame["row"] == row].pivot(index="choice", columns="score", values="value")
-    return own.reindex(frame["choice"].unique())[list(frame["score"].unique())]
+    ordered = own.reindex(frame["choice"].unique())[list(frame["score"].unique())]
+    return ordered.rename_axis(index=None, columns=None)
 
 
 def _text(value: float, form: str, unit: str = "") -> str:
