@@ -40,6 +40,8 @@ METRICS = {
     "warping_error_person_residual": ("warping error of the mistakes", -1, 4),
     "flicker_excess": ("flicker, excess", -1, 4),
     "flicker_residual": ("flicker of the mistakes", -1, 4),
+    "mpjpe_px": ("MPJPE, px", -1, 2),
+    "acceleration_px_frame2": ("acceleration error, px/frame²", -1, 3),
 }
 
 
