@@ -148,3 +148,4 @@ def test_strips_show_what_the_live_page_shows(stage):
     expected = [slider_strip([("", stage.show(joints))], alt="", dpi=DPI).data for joints in live]
     assert shown == [re.findall(r"base64,([^\"]+)", one)[0] for one in expected]
     assert len(set(shown)) == 3
+    assert [label in text for label in ("turn: 90°", "left wrist: 20 px up")] == [True, True]

@@ -99,17 +99,18 @@ def heat_figure(numbers: Sequence[int]) -> Figure:
         pair = held_out.pairs()[number]
         truth, visible = true_reading(pair)
         marked = region(visible)
-        pictures, readings = {"target": pair.target}, {"true place": truth}
+        pictures, readings = {"target": pair.target}, [truth]
         for row in ROWS:
             output = held_out.answer(row, pair)
-            pictures[titles[row]], readings[titles[row]] = (output.image[0] + 1) / 2, reading(row, output)
+            pictures[titles[row]] = (output.image[0] + 1) / 2
+            readings.append(reading(row, output))
         for ax, (title, picture) in zip(axes[2 * line], pictures.items()):
-            show_image(ax, picture, title)
+            show_image(ax, picture, "" if line else title)
             _mark(ax, marked, picture.shape[-1] / visible.shape[-1])
-        for ax, weights in zip(axes[2 * line + 1], readings.values()):
+        for ax, weights in zip(axes[2 * line + 1], readings):
             _overlay(ax, pair.source, heat(weights, marked))
         axes[2 * line][0].set_ylabel(f"pair {number}", fontsize=8)
-        axes[2 * line + 1][0].set_ylabel("read in the source", fontsize=8)
+        axes[2 * line + 1][0].set_ylabel("to be read here", fontsize=8)
     figure.tight_layout(pad=0.3)
     return figure
 

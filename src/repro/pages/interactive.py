@@ -203,17 +203,32 @@ def strips(stage: Stage, gestures: Mapping[str, Sequence[int]], moves: Mapping[s
         for name, values in gestures.items()
     } | {
         joint: [
-            (f"{joint.replace('_', ' ')}: {by[0]:+d} px down, {by[1]:+d} px right", place)
+            (f"{joint.replace('_', ' ')}: {_way(by)}", place)
             for by in values
             for place in [moved(start, {joint: by}, stage.generator.size)]
         ]
         for joint, values in moves.items()
     }
     parts = [
-        slider_strip(((label, stage.show(joints)) for label, joints in frames), alt=f"pose and answer, {name}", dpi=DPI)
+        slider_strip(
+            ((label, stage.show(joints)) for label, joints in frames),
+            alt=f"pose and answer, {name}",
+            start=len(frames) // 2,
+            dpi=DPI,
+        )
         for name, frames in series.items()
     ]
     return HTML('<div style="display:grid;gap:1.5rem">' + "".join(part.data for part in parts) + "</div>")
+
+
+def _way(by: tuple[int, int]) -> str:
+    """A move in words."""
+    (down, right), parts = by, []
+    if down:
+        parts.append(f"{abs(down)} px {'down' if down > 0 else 'up'}")
+    if right:
+        parts.append(f"{abs(right)} px {'right' if right > 0 else 'left'}")
+    return ", ".join(parts) or "where it was"
 
 
 def _slider(description: str, low: int, high: int, start: int) -> widgets.IntSlider:
