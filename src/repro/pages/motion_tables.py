@@ -13,8 +13,8 @@ from repro.experiments.run import curve_file
 from repro.pages.tables import by_row, difference, differs_from_the_recipe, labels_of, spread
 from repro.records import Record
 
+# Label, subset ("" = all test sequences), metric, digits.
 Column = tuple[str, str, str, int]
-"""Label, subset ("" = all test sequences), metric, digits."""
 
 POSITION, TREMBLE = "mpjpe_px", "acceleration_px_frame2"
 HEADLINE: tuple[Column, ...] = (
