@@ -61,7 +61,9 @@ class LossConfig:
 
     features: Literal["vgg19", "squeezenet1_1", "procnet", "none"] = "vgg19"  # none: no loss looks through any
     adversarial_mode: Literal["lsgan", "log"] = "lsgan"
-    correctness_sampling: Literal["gaussian", "bilinear"] = "gaussian"
+    correctness_sampling: Literal["gaussian", "bilinear", "bilinear_exact"] = "gaussian"
+    correctness_normaliser: bool = True  # mu_max of Eq. 3; off: 1 in its place
+    regularization_direction: Literal["code", "paper"] = "code"  # of the affine fit
     foreground_mask: bool = False  # correctness only where the target shows a person
 
 
@@ -123,7 +125,7 @@ class EvaluationConfig:
 class Config:
     """Everything that decides a run, except its seed, its data's place and its device."""
 
-    task: Literal["pairs", "clips", "motion"] = "pairs"  # what an example is; the table decides
+    task: Literal["pairs", "clips", "motion", "flow"] = "pairs"  # what an example is; the table decides
     stages: tuple[Literal["flow", "joint", "clip", "motion"], ...] = ("flow", "joint")
     batch: int = 8
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"

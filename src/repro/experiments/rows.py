@@ -16,7 +16,7 @@ import yaml
 from repro.config import Config, apply, flatten, read_settings
 from repro.data.clip_layouts import CLIP_LAYOUTS
 from repro.data.sets import PROCEDURAL
-from repro.experiments import clips, motion, pairs
+from repro.experiments import clips, flow, motion, pairs
 from repro.experiments.task import Task
 from repro.metrics import TRIVIAL
 from repro.records import table_slug
@@ -46,6 +46,7 @@ TABLES = {
         ),
     ),
     "motion": Table(motion.TASK, motion.ROWS),
+    "flow": Table(flow.TASK, flow.ROWS),
 }
 PROFILES = ("smoke", "laptop", "gpu", "paper")
 HERE = Path(__file__).parent

@@ -73,6 +73,7 @@ def run_row(
     choose("reuse", reuse, REUSE)
     one = resolve(request.table, row, request.profile, request.dataset)
     seed = seed if one.learns else 0
+    task = TABLES[one.table].task
     label = f"table {one.table}, {one.name}, {request.dataset}, {one.profile}, seed {seed}"
     folders = Folders(request.out)
     train_set, test_set = load_splits(one.config, request)
@@ -117,9 +118,9 @@ def run_row(
             dataset_hash=fingerprint["dataset_hash"],
             device=request.device,
             start=start.network if start else None,
+            watch=task.watch(one.config, test_set, request.device) if task.watch else None,
             name=f"{one.name} seed {seed}",
         )
-    task = TABLES[one.table].task
     evaluation, subsets = task.measure(
         one.config, trained.generator if trained else None, test_set, request.device, one.name
     )
@@ -148,10 +149,11 @@ def run_row(
             *_undefined(evaluation, task.unit),
         ],
     )
-    curve = (folder / curves.NAME).read_bytes() if trained else b""
+    keeps_curve = trained and (seed == 0 or task.watch)
+    curve = (folder / curves.NAME).read_bytes() if keeps_curve else b""
     keep(finished, evaluation.per_pair, curve, tensors, folders.records, folders.weights)
     if record:
-        ships = seed == 0 and sum(tensor.nbytes for tensor in tensors.values()) < LARGEST
+        ships = task.ships and seed == 0 and sum(tensor.nbytes for tensor in tensors.values()) < LARGEST
         keep(finished, evaluation.per_pair, curve, tensors if ships else {}, paths.records(), paths.weights())
     say(f"{label}: done, {finished.seconds:.0f} s of training")
     return finished
@@ -197,9 +199,9 @@ def prepare(dataset: DataSet[Any], workers: int = 2) -> None:
 def keep(
     record: Record, per_pair: pd.DataFrame, curve: bytes, tensors: dict[str, Tensor], into: Path, weights: Path
 ) -> None:
-    """Write the scores of single examples; of seed 0 also losses over steps; the network; and last the record."""
+    """Write the scores of single examples; losses over steps and the network, if any; and last the record."""
     records.write_whole(pairs_file(record, into), per_pair.to_csv(index=False, float_format="%.5g").encode())
-    if record.seed == 0 and curve:
+    if curve:
         records.write_whole(curve_file(record, into), curve)
     if tensors:
         export(tensors, record, weights)

@@ -10,6 +10,7 @@ from torch import nn
 from repro.config import Config
 from repro.data.sets import DataSet
 from repro.metrics import Evaluation
+from repro.training import Watch
 
 if TYPE_CHECKING:
     from repro.experiments.request import Request
@@ -32,6 +33,9 @@ class Task:
         measure: from (config, network, test set, device, label of the progress bar) to the scores on the fixed list of
             test examples; the network is None for a row that learns nothing: ``config.model.kind`` says which.
         flops: of a forward pass on one example.
+        watch: from (config, test set, device) to what is measured all along the training; the curves of every seed
+            are kept then. None: nothing is.
+        ships: whether the trained networks of seed 0 are recorded with the scores.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Task:
     splits: Callable[[Config, "Request"], Splits]
     measure: Callable[[Config, nn.Module | None, DataSet[Any], str, str], Scores]
     flops: Callable[[nn.Module, Config], int]
+    watch: Callable[[Config, DataSet[Any], str], Watch] | None = None
+    ships: bool = True
 
 
 def scores_of(evaluation: Evaluation, places: dict[str, list[int]]) -> dict[str, dict[str, float]]:

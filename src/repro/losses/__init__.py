@@ -5,7 +5,7 @@ from repro.losses.affine_regularization import affine_regularization
 from repro.losses.joint import FLOW_STAGE, IMAGE_STAGE, JointLoss, LossWeights, joint_loss
 from repro.losses.mpjpe import mpjpe
 from repro.losses.perceptual import PerceptualLoss
-from repro.losses.reconstruction import l1
+from repro.losses.reconstruction import l1, warped_l1
 from repro.losses.sampling_correctness import sampling_correctness
 from repro.losses.style import StyleLoss, gram
 
@@ -23,4 +23,5 @@ __all__ = [
     "l1",
     "mpjpe",
     "sampling_correctness",
+    "warped_l1",
 ]

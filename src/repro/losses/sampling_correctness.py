@@ -22,6 +22,7 @@ def sampling_correctness(
     *,
     mask: Tensor | None = None,
     sampling: str = "gaussian",
+    normalise: bool = True,
 ) -> Tensor:
     r"""Return the sampling correctness loss of one scale, L_c of Eq. 2 less its best value 1/e.
 
@@ -42,6 +43,8 @@ def sampling_correctness(
         mask: weights of target positions (foreground), (B, 1, any, any), resized by nearest neighbour.
         sampling: "gaussian"; "bilinear" = the authors' unused option, whose grid shrinks displacements by
             (size - 1) / size and reads zeros outside; "bilinear_exact" = ``repro.ops.bilinear_warp``.
+        normalise: False puts 1 in the place of mu_max: every position is asked for a perfect match, also those that
+            the source does not show.
 
     Returns:
         a scalar, at least float32: the mean over batch and positions, or the mean weighted by ``mask``.
@@ -58,11 +61,13 @@ def sampling_correctness(
     if flow.shape[-2:] != size:
         flow = F.interpolate(flow, size, mode="nearest")
 
-    with torch.no_grad():
-        best = max_cosine_similarity(target_features, source_features)
     warped = _WARPS[sampling](source_features, flow)
     similarity = F.cosine_similarity(warped, target_features, dim=1, eps=EPSILON)
-    loss = torch.exp(-similarity / (best + EPSILON)) - math.exp(-1)
+    if normalise:
+        with torch.no_grad():
+            best = max_cosine_similarity(target_features, source_features)
+        similarity = similarity / (best + EPSILON)
+    loss = torch.exp(-similarity) - math.exp(-1)
     if mask is None:
         return loss.mean()
     require_shape("mask", mask, "B 1 H W", sizes=grid)

@@ -2,7 +2,7 @@
 
 from repro.training.checkpoint import CheckpointError
 from repro.training.curves import NotFinite, read_curve
-from repro.training.loop import Interrupted, Trained, train
+from repro.training.loop import Interrupted, Trained, Watch, train
 from repro.training.networks import build_discriminators, build_features, build_generator
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Interrupted",
     "NotFinite",
     "Trained",
+    "Watch",
     "build_discriminators",
     "build_features",
     "build_generator",

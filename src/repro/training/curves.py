@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,18 @@ class Curve:
         self._checked: list[dict[str, Any]] = list(pending)
         self._raw: list[tuple[int, dict[str, Tensor]]] = []
 
-    def add(self, step: int, terms: dict[str, Tensor], rate: float, seconds: float, last: bool = False) -> None:
+    def add(
+        self,
+        step: int,
+        terms: dict[str, Tensor],
+        rate: float,
+        seconds: float,
+        last: bool = False,
+        measure: Callable[[], dict[str, float]] = dict,
+    ) -> None:
         """Take the terms of step number ``step`` (counted from 1); the ``last`` one of a stage ends a line, too.
+
+        What ``measure`` says of the network after this step goes into a line that is due, as it is.
 
         Raises:
             NotFinite: a term of this or an earlier step is NaN or infinite.
@@ -50,6 +60,7 @@ class Curve:
             names = [name for name in steps[-1] if name != "step"]
             self.last = {name: float(f"{sum(one[name] for one in steps) / len(steps):.5g}") for name in names}
             line = {"stage": self.stage, "step": step, "rate": rate, "seconds": round(seconds, 2)} | self.last
+            line |= {name: float(f"{value:.5g}") for name, value in measure().items()}
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
@@ -85,7 +96,8 @@ def cut(folder: Path, stages: Iterable[str], stage: str, step: int) -> None:
 
 
 def read_curve(folder: Path) -> pd.DataFrame:
-    """Return the curve of a run: one line per 20 steps with stage, step, rate, seconds and the mean of every term.
+    """Return the curve of a run: one line per 20 steps with stage, step, rate, seconds, the mean of every term
+    and what was measured after the last of them.
 
     Raises:
         FileNotFoundError: the folder holds no curve.

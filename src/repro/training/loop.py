@@ -41,6 +41,10 @@ def order_of(dataset: Sequence[Any], config: Config, seed: int, stage: str) -> O
     return Batches(dataset, config.batch, seed, stage, config.data.heatmap_sigma, config.data.flips)
 
 
+Watch = Callable[[nn.Module], dict[str, float]]
+"""Measures a generator while it is trained: name -> number."""
+
+
 class Interrupted(KeyboardInterrupt):
     """The run was asked to stop (Ctrl-C, SIGTERM); its checkpoint is up to date."""
 
@@ -79,6 +83,7 @@ def train(
     checkpoint_every: float = 60.0,
     workers: int = 0,
     start: nn.Module | None = None,
+    watch: Watch | None = None,
     name: str = "train",
 ) -> Trained:
     """Train what ``config`` describes and return it, from where the folder's checkpoint stands.
@@ -95,6 +100,7 @@ def train(
         checkpoint_every: seconds between checkpoints.
         workers: processes that prepare batches; 0 = this one.
         start: a trained network whose weights the generator begins with (:func:`~repro.training.networks.start_from`).
+        watch: asked about the generator with every line of the curve, which holds what it says; it must not change it.
         name: shown by the progress bar.
 
     Raises:
@@ -105,7 +111,7 @@ def train(
     """
     fabric = host.make_fabric(device, config.precision)
     with host.only_process(folder), host.stop_requested() as stop:
-        run = Run(fabric, config, seed, folder, dataset_hash, start)
+        run = Run(fabric, config, seed, folder, dataset_hash, start, watch)
         for stage_name in config.stages[config.stages.index(run.position.stage) :]:
             run.enter(stage_name)
             first, last = run.position.step, config.stage(stage_name).steps
@@ -156,8 +162,9 @@ class Run:
         folder: Path,
         dataset_hash: str,
         start: nn.Module | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        self.fabric, self.config, self.folder = fabric, config, folder
+        self.fabric, self.config, self.folder, self.watch = fabric, config, folder, watch
         network = build_features(config)
         self.features = network and network.to(fabric.device)
         self.identity = {
@@ -209,7 +216,14 @@ class Run:
         self.notes += [note for note in self.stage.notes if note not in self.notes]
         position.step += 1
         position.seconds += time.monotonic() - clock
-        self.curve.add(position.step, terms, factor * settings.lr, position.seconds, last=position.step == steps)
+        self.curve.add(
+            position.step,
+            terms,
+            factor * settings.lr,
+            position.seconds,
+            last=position.step == steps,
+            measure=lambda: self.watch(self.networks.generator) if self.watch else {},
+        )
 
     def save(self) -> None:
         """Write the checkpoint."""

@@ -11,7 +11,7 @@ from repro.models import GFLA, ImageDiscriminator, MotionExtractionNetwork, Sequ
 from repro.models.ablations import Baseline, GlobalAttention
 from repro.models.settings import POSE_CHANNELS, SKELETON_CHANNELS
 
-STRUCTURE_CHANNELS = {"pairs": POSE_CHANNELS, "clips": SKELETON_CHANNELS}
+STRUCTURE_CHANNELS = {"pairs": POSE_CHANNELS, "flow": POSE_CHANNELS, "clips": SKELETON_CHANNELS}
 """Channels of one pose, by task."""
 
 

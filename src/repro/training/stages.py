@@ -26,6 +26,7 @@ from repro.losses import (
 from repro.models import GFLA, SequentialGFLA
 from repro.training.batches import Batch
 from repro.training.state import Networks
+from repro.training.warp_losses import WarpLosses
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -55,12 +56,17 @@ class Stage:
 
 
 class FlowStage(Stage):
-    """Stage 1: the flow estimator alone, on sampling correctness and affine regularisation (Eq. 2-6)."""
+    """Stage 1: the flow estimator alone, on sampling correctness and affine regularisation (Eq. 2-6).
+
+    Weights of ``l1`` and ``perceptual``, which the authors do not have here, count reconstruction through the warp.
+    """
 
     def __init__(self, fabric: "Fabric", networks: Networks, features: FeatureNetwork, config: Config) -> None:
         self.fabric = fabric
         self.weights = loss_weights(config.flow)
         self.flow_losses = FlowLosses(networks.generator, features, config, self.weights)
+        taps = self.flow_losses.layer_taps if self.weights.perceptual else []
+        self.warp_losses = WarpLosses(taps, self.weights, config.losses.foreground_mask)
         self.notes = self.flow_losses.notes
         flow_net: nn.Module = networks.generator.flow_net  # type: ignore[assignment]
         optimizer = adam({flow_net: config.optimizer.lr}, config.optimizer)
@@ -70,8 +76,11 @@ class FlowStage(Stage):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one optimiser step and return its loss terms, detached."""
         flows = self.flow_net(batch.source, batch.source_pose, batch.target_pose).flows
-        see = self.flow_losses.see
-        terms = self.flow_losses(flows, see(batch.source), see(batch.target), batch.person)
+        source, target = (
+            self.flow_losses.see(image, also=self.warp_losses.taps) for image in (batch.source, batch.target)
+        )
+        terms = self.flow_losses(flows, source, target, batch.person)
+        terms |= self.warp_losses(flows, batch, source, target)
         total = joint_loss(terms, self.weights).total
         self.optimizer.zero_grad()
         self.fabric.backward(total)
@@ -181,24 +190,30 @@ class FlowLosses:
     """Sampling correctness and affine regularisation, summed over the flows' scales.
 
     A feature map of another size than its flow is resized to the flow's grid, and ``notes`` says so, once per tap.
+    ``layer_taps`` are the features that belong to the flows, coarse to fine; ``taps`` those that are looked at.
     """
 
     def __init__(self, generator: nn.Module, features: FeatureNetwork, config: Config, weights: LossWeights) -> None:
         self.features = features
         self.weights = weights
-        self.sampling = config.losses.correctness_sampling
+        settings = config.losses
+        self.correctness: dict[str, Any] = {
+            "sampling": settings.correctness_sampling,
+            "normalise": settings.correctness_normaliser,
+        }
+        self.direction = settings.regularization_direction
         self.masked = config.losses.foreground_mask
         self.notes: list[str] = []
         if not isinstance(generator, GFLA | SequentialGFLA):
             if weights.correctness or weights.regularization:
                 raise ConfigError(f"{config.model.kind} has no flow: set correctness and regularization to 0")
             self.windows: list[int] = []
+            self.layer_taps: list[str] = []
             self.taps: list[str] = []
             return
         self.windows = list(generator.attention_layers.values())
-        self.taps = (
-            [features.correctness_taps[layer] for layer in generator.attention_layers] if weights.correctness else []
-        )
+        self.layer_taps = [features.correctness_taps[layer] for layer in generator.attention_layers]
+        self.taps = self.layer_taps if weights.correctness else []
 
     def see(self, target: Tensor, also: Sequence[str] = ()) -> dict[str, Tensor]:
         """Return the target's features that these losses need, and the taps ``also``, in one pass."""
@@ -228,12 +243,14 @@ class FlowLosses:
                     self._on_grid(target, tap, flow),
                     flow,
                     mask=self.mask(person, flow),
-                    sampling=self.sampling,
+                    **self.correctness,
                 )
                 for tap, flow in zip(self.taps, flows)
             )
         if self.weights.regularization:
-            terms["regularization"] = _sum(affine_regularization(flow, n) for flow, n in zip(flows, self.windows))
+            terms["regularization"] = _sum(
+                affine_regularization(flow, n, direction=self.direction) for flow, n in zip(flows, self.windows)
+            )
         return terms
 
     def mask(self, person: Tensor | None, flow: Tensor) -> Tensor | None:
