@@ -10,7 +10,7 @@ import torch
 from repro import records
 from repro.config import to_mapping
 from repro.experiments import resolve
-from repro.experiments.run import curve_file
+from repro.experiments.run import curve_file, pairs_file
 from repro.pages import flow_study, held_out
 
 
@@ -70,9 +70,19 @@ class TestRecords:
         reached = flow_study.steps_to(seen, 9.5)
         assert reached.loc["correctness", 0] == 40
         assert pd.isna(reached.loc["correctness", 1])
-        figure = flow_study.curve_figure(seen, {"loss": ["correctness"], "empty": []}, zero_flow=13.0)
+        figure = flow_study.curve_figure(seen, {"loss": ["correctness"], "empty": []}, zero=13.0)
         line = figure.axes[0].lines[0]
         assert line.get_ydata().tolist() == [12.0, 10.0, 9.0]
+
+    def test_zero_flow_is_that_of_the_watched_pairs(self, tmp_path):
+        """Of 47 pairs every second is watched; the others are wrong by 100."""
+        one = dataclasses.replace(FOUND[-1], n=47)
+        file = pairs_file(one, tmp_path / "records")
+        file.parent.mkdir(parents=True)
+        errors = [4.0 + n if n % 2 == 0 else 100.0 for n in range(47)]
+        pd.DataFrame({"pair": range(47), "epe_visible_px": errors}).to_csv(file)
+        assert flow_study.zero_flow([*FOUND[:-1], one], tmp_path) == pytest.approx(4.0 + 23)
+        assert flow_study.zero_flow(FOUND[:-1], tmp_path) is None
 
     def test_without_records_there_is_nothing(self, tmp_path):
         assert flow_study.curves([], tmp_path).empty

@@ -44,8 +44,7 @@ def measure(config: Config, network: nn.Module | None, test_set: Any, device: st
 def watch(config: Config, test_set: Any, device: str) -> Watch:
     """Return what measures a generator's flow on some of the fixed test pairs: ``flow_scores``, means over pairs."""
     chosen = TestPairs.of(test_set, config.evaluation.pairs)
-    places = np.unique(np.linspace(0, len(chosen) - 1, WATCHED).round().astype(int))
-    batch = stack_pairs([chosen[place] for place in places.tolist()]).to(make_fabric(device, "32-true").device)
+    batch = stack_pairs([chosen[place] for place in watched(len(chosen))]).to(make_fabric(device, "32-true").device)
 
     def scores(network: nn.Module) -> dict[str, float]:
         with torch.no_grad():
@@ -55,6 +54,12 @@ def watch(config: Config, test_set: Any, device: str) -> Watch:
             }
 
     return scores
+
+
+def watched(count: int) -> list[int]:
+    """Return the places of the watched pairs in a list of ``count``: in equal steps; all of a short one."""
+    places: list[int] = np.unique(np.linspace(0, count - 1, WATCHED).round().astype(int)).tolist()
+    return places
 
 
 def estimated(network: nn.Module) -> Callable[[Pair], FlowOutput]:

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from repro import features
 from repro.data import Pair
-from repro.experiments.flow import ROWS
-from repro.experiments.run import curve_file
+from repro.experiments import resolve
+from repro.experiments.flow import ROWS, watched
+from repro.experiments.run import curve_file, pairs_file
 from repro.features import FeatureNetwork
 from repro.losses import l1, sampling_correctness, warped_l1
 from repro.metrics.comparison import Interval, paired_t_interval
@@ -149,7 +150,7 @@ def gain(measured: pd.DataFrame, better: str, other: str) -> dict[float, Interva
 
 def way_back_figure(measured: pd.DataFrame) -> Figure:
     """Return the mean cosine over the offset, with a 95 % interval over pairs (normal approximation)."""
-    figure, ax = plt.subplots(figsize=(7.5, 3.2))
+    figure, ax = plt.subplots(figsize=(8.5, 3.0))
     for name, one in measured.groupby("judged by", sort=False):
         seen = one.groupby("offset")["cosine"].agg(["mean", "sem"])
         ax.plot(seen.index, seen["mean"], "o-", color=SAMPLINGS[str(name)], label=name, markersize=3)
@@ -157,7 +158,7 @@ def way_back_figure(measured: pd.DataFrame) -> Figure:
         ax.fill_between(seen.index, low, high, color=SAMPLINGS[str(name)], alpha=0.15, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.6)
     ax.set(xlabel="offset of the flow, pixels of the picture", ylabel="cosine with the way back")
-    ax.legend(fontsize=7, loc="upper right")
+    ax.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.tight_layout()
     return figure
 
@@ -213,22 +214,32 @@ def curves(found: Sequence[Record], out: Path) -> pd.DataFrame:
     )
 
 
-def curve_figure(seen: pd.DataFrame, panels: Mapping[str, Sequence[str]], zero_flow: float | None = None) -> Figure:
+def zero_flow(found: Sequence[Record], out: Path) -> float | None:
+    """Return the error of zero flow on the pairs that the curves are measured on; None if it is not recorded."""
+    for record in (record for record in found if record.row == "copy_source"):
+        for file in (pairs_file(record, out / "records"), pairs_file(record)):
+            if file.is_file():
+                return float(pd.read_csv(file)["epe_visible_px"].iloc[watched(record.n)].mean())
+    return None
+
+
+def curve_figure(seen: pd.DataFrame, panels: Mapping[str, Sequence[str]], zero: float | None = None) -> Figure:
     """Return the flow's error over the steps: mean over seeds, the band from the smallest to the largest.
 
     Args:
         seen: of :func:`curves`.
         panels: title -> rows drawn in it.
-        zero_flow: error of zero flow, drawn as a line.
+        zero: error of zero flow, drawn as a line.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.1), sharey=True, squeeze=False)
     for ax, (title, rows) in zip(axes[0], panels.items()):
         for row in rows:
             error = seen[seen["row"] == row].groupby("step")["epe_visible_px"].agg(["mean", "min", "max"])
-            (line,) = ax.plot(error.index, error["mean"], label=row, linewidth=1.2)
-            ax.fill_between(error.index, error["min"], error["max"], color=line.get_color(), alpha=0.2, linewidth=0)
-        if zero_flow is not None:
-            ax.axhline(zero_flow, color="black", linestyle=":", linewidth=1, label="zero flow")
+            title_of_row, colour = resolve("flow", row, "laptop").title, f"C{ROWS.index(row)}"
+            ax.plot(error.index, error["mean"], ".-", color=colour, label=title_of_row, linewidth=1.2, markersize=3)
+            ax.fill_between(error.index, error["min"], error["max"], color=colour, alpha=0.2, linewidth=0)
+        if zero is not None:
+            ax.axhline(zero, color="black", linestyle=":", linewidth=1, label="zero flow")
         ax.set(xlabel="step")
         ax.set_title(title, fontsize=9)
         ax.legend(fontsize=7)
