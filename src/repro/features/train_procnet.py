@@ -1,7 +1,5 @@
 """How procnet is made: parts, garment textures and identities of the studio's people; never their true flow."""
 
-import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
-from repro import records
 from repro.data.studio.mesh import PART_MIRROR, PARTS
+from repro.features.own_training import Making, nearest_is_own
 from repro.features.procnet import WIDTHS, ProcNet
-from repro.features.weights import content_hash, fill
+from repro.features.weights import fill
 
 # Stages that learn the parts, the deeper ones through more context.
 PART_STAGES = ("stage3", "stage4", "stage5")
@@ -27,7 +23,6 @@ POOLED_STAGES = ("stage4", "stage5")
 EMBEDDING = 64
 TEMPERATURE = 0.1
 PEOPLE, VIEWS = 16, 2  # of a batch
-LEARNING_RATE = 2e-3
 
 
 class LabelledViews(Protocol):
@@ -208,49 +203,23 @@ def train_procnet(
     shared = set(train.identity.tolist()) & set(test.identity.tolist())
     if shared:
         raise ValueError(f"expected no person in both sets, got {len(shared)} shared, first {min(shared)}")
-    started, clock = records.now(), time.perf_counter()
+    making = Making(steps, seed, command)
     families = int(max(train.texture.max(), test.texture.max())) + 1
     learner = Learner(families, train.texture.shape[1], torch.Generator().manual_seed(seed))
-    optimiser = torch.optim.AdamW(learner.parameters(), LEARNING_RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x70726F63]))
-    running: dict[str, float] = {}
-    learner.train()
-    for step, batch in enumerate(tqdm(batches(train, steps, rng), total=steps, desc="procnet")):
+
+    def terms_of(batch: Batch) -> dict[str, Tensor]:
         parts, texture, vectors = learner(batch.images)
-        terms = {
+        return {
             "parts": part_loss(parts, batch.parts),
             "texture": F.cross_entropy(texture, batch.texture, ignore_index=-1),
             "identity": identity_loss(vectors, batch.identity),
         }
-        for name, term in terms.items():
-            if not bool(term.isfinite()):
-                raise ValueError(f"the {name} loss is {term.item()} at step {step}: lower the learning rate")
-            running[name] = 0.98 * running.get(name, term.item()) + 0.02 * term.item()
-        optimiser.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
-        optimiser.step()
-        schedule.step()
+
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x70726F63]))
+    making.train(learner, batches(train, steps, rng), terms_of, "procnet")
     network = _shipped(learner.eval().folded(), train)
-    record = {
-        "network": "procnet",
-        "weights_hash": content_hash(network),
-        "data": {"train": train.hash, "test": test.hash, "views": [len(train.identity), len(test.identity)]},
-        "steps": steps,
-        "seed": seed,
-        "final_losses": {name: round(value, 4) for name, value in running.items()},
-        "held_out": held_out_scores(learner, test, known=train.texture.unique()),
-        "seconds": round(time.perf_counter() - clock, 1),
-        "started": started,
-        "command": command,
-        "versions": records.provenance()["versions"],
-    }
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    halves = {key: tensor.half().contiguous() for key, tensor in network.state_dict().items()}
-    records.write_whole(folder / "procnet.safetensors", save(halves))
-    records.write_whole(folder / "procnet.json", (json.dumps(record, indent=1) + "\n").encode())
-    return record
+    data = {"train": train.hash, "test": test.hash, "views": [len(train.identity), len(test.identity)]}
+    return making.store(out, network, data, held_out_scores(learner, test, known=train.texture.unique()))
 
 
 def _shipped(network: ProcNet, data: LabelledViews, count: int = 512) -> ProcNet:
@@ -291,10 +260,8 @@ def held_out_scores(learner: Learner, data: LabelledViews, known: Tensor) -> dic
         vectors.append(vector)
     hits = confusion.diag()
     union = confusion.sum(0) + confusion.sum(1) - hits
-    unit = torch.cat(vectors)
-    nearest = (unit @ unit.mT).fill_diagonal_(-torch.inf).argmax(1)
     return {
         "part_iou": round((hits / union)[union > 0].mean().item(), 4),
         "texture_accuracy": round(torch.cat(textures).float().mean().item(), 4),
-        "identity_top1": round((data.identity[nearest] == data.identity).float().mean().item(), 4),
+        "identity_top1": round(nearest_is_own(torch.cat(vectors), data.identity), 4),
     }

@@ -1,7 +1,5 @@
 """How videonet is made: motion, person, and what was done to time, of the studio's clips."""
 
-import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
-from repro import records
 from repro.features.disturbances import in_other_order, jittered
+from repro.features.own_training import Making, nearest_is_own
 from repro.features.train_procnet import EMBEDDING, folded, identity_loss
 from repro.features.videonet import WINDOW, SecondVideoNet, VideoNet, with_changes
-from repro.features.weights import content_hash, fill
+from repro.features.weights import fill
 
 CLIPS, WINDOWS = 12, 2  # of a batch
-LEARNING_RATE = 2e-3
 PIECES = 4
 TREATMENTS = ("none", "twice as fast", "pieces in another order", "jitter")
 """What a window may have gone through. Single frames in random order and frozen clips are never trained."""
@@ -98,9 +93,9 @@ class Learner(nn.Module):
         return answers | {"person": F.normalize(answers["person"], dim=1)}
 
     @torch.no_grad()
-    def network(self) -> VideoNet:
-        """Return videonet: each normalisation taken into the convolution before it."""
-        network = VideoNet()
+    def network(self, kind: type[VideoNet] = VideoNet) -> VideoNet:
+        """Return videonet, of the name that its seed has: each normalisation taken into the convolution before it."""
+        network = kind()
         for target, convolution, norm in zip(_convolutions(network), self.convolutions, self.norms, strict=True):
             target.load_state_dict(folded(convolution, norm))
         return network.eval()
@@ -160,51 +155,24 @@ def train_videonet(
     """
     if seed not in NETWORKS:
         raise ValueError(f"expected a seed out of {', '.join(map(str, NETWORKS))} (their networks ship), got {seed}")
-    started, clock = records.now(), time.perf_counter()
+    making = Making(steps, seed, command)
     films, held_out = Films.of(train), Films.of(test)
     learner = Learner(int(max(films.kind.max(), held_out.kind.max())) + 1, torch.Generator().manual_seed(seed))
-    optimiser = torch.optim.AdamW(learner.parameters(), LEARNING_RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x76696465]))
-    running: dict[str, float] = {}
-    learner.train()
-    for step, batch in enumerate(tqdm(batches(films, steps, rng), total=steps, desc="videonet")):
+
+    def terms_of(batch: Batch) -> dict[str, Tensor]:
         answers = learner(batch.frames)
         terms = {name: F.cross_entropy(answers[name], getattr(batch, name)) for name in ("kind", "treatment")}
-        terms["person"] = identity_loss(answers["person"], batch.person)
-        for name, term in terms.items():
-            if not bool(term.isfinite()):
-                raise ValueError(f"the {name} loss is {term.item()} at step {step}: lower the learning rate")
-            running[name] = 0.98 * running.get(name, term.item()) + 0.02 * term.item()
-        optimiser.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
-        optimiser.step()
-        schedule.step()
-    network = _shipped(learner.eval().network(), films)
-    name = NETWORKS[seed].name
-    record = {
-        "network": name,
-        "weights_hash": content_hash(network),
-        "data": {
-            "train": [one.hash for one in train],
-            "test": [one.hash for one in test],
-            "clips": [len(films.images), len(held_out.images)],
-        },
-        "steps": steps,
-        "seed": seed,
-        "final_losses": {term: round(value, 4) for term, value in running.items()},
-        "held_out": held_out_scores(learner, held_out, known=films.kind.unique()),
-        "seconds": round(time.perf_counter() - clock, 1),
-        "started": started,
-        "command": command,
-        "versions": records.provenance()["versions"],
+        return terms | {"person": identity_loss(answers["person"], batch.person)}
+
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x76696465]))
+    making.train(learner, batches(films, steps, rng), terms_of, "videonet")
+    network = _shipped(learner.eval().network(NETWORKS[seed]), films)
+    data = {
+        "train": [one.hash for one in train],
+        "test": [one.hash for one in test],
+        "clips": [len(films.images), len(held_out.images)],
     }
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    halves = {key: tensor.half().contiguous() for key, tensor in network.state_dict().items()}
-    records.write_whole(folder / f"{name}.safetensors", save(halves))
-    records.write_whole(folder / f"{name}.json", (json.dumps(record, indent=1) + "\n").encode())
-    return record
+    return making.store(out, network, data, held_out_scores(learner, held_out, known=films.kind.unique()))
 
 
 def plain_windows(images: NDArray[np.uint8]) -> Tensor:
@@ -243,10 +211,8 @@ def held_out_scores(learner: Learner, films: Films, known: Tensor, seed: int = 0
         people += [number] * len(vectors[-1])
         treated = torch.stack([window(images, treatment, rng) for treatment in TREATMENTS]) / 127.5 - 1
         treatments.append(learner(treated)["treatment"].argmax(1) == torch.arange(len(TREATMENTS)))
-    unit, person = torch.cat(vectors), torch.tensor(people)
-    nearest = (unit @ unit.mT).fill_diagonal_(-torch.inf).argmax(1)
     return {
         "kind_accuracy": round(torch.cat(kinds).float().mean().item(), 4),
         "treatment_accuracy": round(torch.cat(treatments).float().mean().item(), 4),
-        "person_top1": round((person[nearest] == person).float().mean().item(), 4),
+        "person_top1": round(nearest_is_own(torch.cat(vectors), torch.tensor(people)), 4),
     }
