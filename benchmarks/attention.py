@@ -7,7 +7,6 @@
 Writes data/records/benchmarks/attention.DEVICE.json. About five minutes on one core.
 """
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     layers = {"8x8x4 k3": (8, 4, 3)} if options.tiny else LAYERS
     dtypes = [torch.float32, torch.bfloat16] if device.type == "cuda" else [torch.float32]
     record: dict[str, Any] = {
-        "command": "python benchmarks/attention.py " + " ".join(argv if argv is not None else sys.argv[1:]),
+        "command": measure.command("attention", argv),
         "what": "forward + backward of local attention; seconds of one call, interleaved; ratios to " + BASELINE,
         "batch": batch,
         "limits": {str(dtype)[6:]: measure.limits(device, dtype, options.rounds) for dtype in dtypes},

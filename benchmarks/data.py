@@ -12,7 +12,6 @@ Writes data/records/benchmarks/data.DEVICE.json. About four minutes on two cores
 
 import itertools
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     scale = "tiny" if options.tiny else "default"
     memory = peak_of_preparing("fashion", 64, scale, workers=2)
     record: dict[str, Any] = {
-        "command": "python benchmarks/data.py " + " ".join(argv if argv is not None else sys.argv[1:]),
+        "command": measure.command("data", argv),
         "what": "seconds of a joint training step (GFLA, laptop profile), of its batch, and of what the studio draws",
         "seconds": seconds,
         "pictures_per_second": {name: count / seconds[name]["median"] for name, count in counts.items()},

@@ -7,7 +7,6 @@
 Writes data/records/benchmarks/inference.DEVICE.json. About a minute on one core.
 """
 
-import sys
 from typing import Any
 
 from bench import measure
@@ -23,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     width, batch = (0.125, 1) if options.tiny else (1.0, options.batch or (8 if device.type == "cuda" else 1))
     sizes = [(64, batch)] if options.tiny else [(256, batch), (128, batch), (128, 4 * batch), (64, batch)]
     record: dict[str, Any] = {
-        "command": "python benchmarks/inference.py " + " ".join(argv if argv is not None else sys.argv[1:]),
+        "command": measure.command("inference", argv),
         "what": "GFLA fashion: seconds of a forward pass without gradients, interleaved",
         "width": width,
         "sizes": [],

@@ -8,7 +8,6 @@ Writes data/records/benchmarks/loss.DEVICE.json. About a minute on one core.
 """
 
 import math
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     device = measure.chosen(options)
     batch = options.batch or (8 if device.type == "cuda" else 1)
     record: dict[str, Any] = {
-        "command": "python benchmarks/loss.py " + " ".join(argv if argv is not None else sys.argv[1:]),
+        "command": measure.command("loss", argv),
         "what": "forward + backward to the flow; plain: the matrix of all pairs, all 4 x 4 or n x n windows stored",
         "batch": batch,
         "scales": [],

@@ -9,7 +9,6 @@ Also how far the losses of 200 float32 steps without patches are from those of 2
 Writes data/records/benchmarks/step.DEVICE.json. About five minutes on one core.
 """
 
-import sys
 from typing import Any
 
 import torch
@@ -28,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     batch = options.batch or (8 if device.type == "cuda" else 1)
     works = {name: Prepared(size, width, batch, device, way).step for name, way in variants(device).items()}
     record: dict[str, Any] = {
-        "command": "python benchmarks/step.py " + " ".join(argv if argv is not None else sys.argv[1:]),
+        "command": measure.command("step", argv),
         "what": "GFLA fashion: seconds of a training step (generator), interleaved",
         "size": size, "width": width, "batch": batch,
     }  # fmt: skip

@@ -7,7 +7,6 @@ The compiler takes a minute before the first step; its steps are those after it.
 Writes data/records/benchmarks/switches.DEVICE.json.
 """
 
-import sys
 from typing import Any
 
 from bench import measure
@@ -30,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     batch = options.batch or (8 if device.type == "cuda" else 2)
     works = {name: Prepared(size, width, batch, device, way).step for name, way in WAYS.items()}
     record: dict[str, Any] = {
-        "command": "python benchmarks/switches.py " + " ".join(argv if argv is not None else sys.argv[1:]),
+        "command": measure.command("switches", argv),
         "what": "GFLA fashion: seconds of a training step (generator) by torch's switches, interleaved",
         "size": size, "width": width, "batch": batch,
     }  # fmt: skip

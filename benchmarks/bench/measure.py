@@ -7,6 +7,7 @@ Only ratios within one run mean something.
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -132,6 +133,11 @@ def options(argv: list[str] | None, description: str, *, cpu_batch: int, rounds:
     parser.add_argument("--tiny", action="store_true", help=f"a rehearsal: {tiny}")
     parser.add_argument("--out", type=Path, help="folder of the record")
     return parser.parse_args(argv)
+
+
+def command(script: str, argv: list[str] | None) -> str:
+    """Return what a reader types to measure it again; ``argv`` as :func:`options` takes it."""
+    return " ".join(["python", f"benchmarks/{script}.py", *(sys.argv[1:] if argv is None else argv)])
 
 
 def chosen(options: argparse.Namespace) -> torch.device:
