@@ -3,11 +3,10 @@
 from argparse import Namespace
 from pathlib import Path
 
-from repro.data.skeletons import ORDERS
+from repro.cli.photograph import layout_and_fit
 from repro.data.video_file import require_writable
 from repro.experiments.animation import animate, load_animator, prepare
 from repro.experiments.animation.driving import SKELETONS
-from repro.experiments.animation.run import FITS
 from repro.experiments.request import choose
 from repro.training.host import find_device
 
@@ -15,8 +14,7 @@ from repro.training.host import find_device
 def run(options: Namespace) -> None:
     """Read and check everything, say what was found, generate the clip and print its path."""
     out = require_writable(Path(options.out))
-    layout = None if options.layout == "auto" else choose("joint layout", options.layout, tuple(ORDERS))
-    fitting = choose("fit", options.fit, FITS)
+    layout, fitting = layout_and_fit(options)
     skeletons = choose("kind of skeletons", options.skeletons, SKELETONS)
     animator = load_animator(options.weights, options.task)
     scene = prepare(

@@ -4,9 +4,8 @@ import io
 from argparse import Namespace
 from pathlib import Path
 
-from repro.data.skeletons import ORDERS
+from repro.cli.photograph import layout_and_fit
 from repro.experiments import generation
-from repro.experiments.request import choose
 from repro.pages.panel import panel
 from repro.records import write_whole
 from repro.training.host import find_device
@@ -17,8 +16,7 @@ DPI = 120
 def run(options: Namespace) -> None:
     """Read and check everything, say what was found, write the picture and its panel and print their paths."""
     out = generation.require_writable(Path(options.out), options.source, options.pose, options.source_pose)
-    layout = None if options.layout == "auto" else choose("joint layout", options.layout, tuple(ORDERS))
-    fitting = choose("fit", options.fit, generation.FITS)
+    layout, fitting = layout_and_fit(options)
     device = find_device(options.device)
     generator = generation.load_generator(options.weights, options.task)
     scene = generation.prepare(

@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--seeds", default="", metavar="0,1", help="default 0")
     _data(table)
     table.add_argument("--out", metavar="DIR", help="folder for runs, records and weights; default runs")
-    table.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    _device(table)
     table.add_argument("--jobs", type=int, default=1, metavar="N", help="rows at a time, each with one thread")
     table.add_argument("--reuse", default="all", help="finished work: all (default), training (scores anew), nothing")
     table.add_argument("--record", action="store_true", help="write into the project's data folder too (maintainers)")
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", default="0", metavar="N")
     _data(train)
     train.add_argument("--out", required=True, metavar="DIR", help="folder of this run")
-    train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    _device(train)
     train.add_argument("--checkpoint-every", type=float, default=60.0, metavar="SECONDS")
     train.add_argument("--workers", type=int, default=0, metavar="N", help="processes that read and decode pairs")
     train.add_argument(
@@ -78,34 +78,30 @@ def parser() -> argparse.ArgumentParser:
     _data(evaluate)
     evaluate.add_argument("--other-data", action="store_true", help="score on other data than it was trained on")
     evaluate.add_argument("--pairs", type=int, metavar="N", help="held-out examples; default as in the run's settings")
-    evaluate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    _device(evaluate)
 
     generate = _command(commands, "generate", "generate.run", "show the person of a photograph in another pose")
-    generate.add_argument("--source", required=True, metavar="FILE", help="the photograph")
+    _photograph(generate)
     generate.add_argument("--pose", required=True, metavar="FILE", help="a photograph, pose.json or FILE.csv:NAME")
     generate.add_argument("--out", required=True, metavar="FILE", help="out.png or out.jpg; the panel: out.panel.png")
-    generate.add_argument("--source-pose", metavar="FILE", help="its joints, .json or .csv; else the pose extra")
     generate.add_argument("--weights", metavar="FILE", help="a network of Table II; default the one that ships")
     generate.add_argument("--task", metavar="NAME", help="fashion, market: the authors' checkpoint, imported or given")
     generate.add_argument("--size", type=int, metavar="PIXELS", help="height; default what the network was trained on")
     generate.add_argument("--layout", default="auto", help="of pose.json: auto, body25, openpose18, coco17, human36m17")
-    generate.add_argument("--fit", default="body", help="body (default): as large as the source; none: its own pixels")
-    generate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    _device(generate)
 
     animate = _command(commands, "animate", "animate.run", "make the person of a photograph move; killed, it continues")
-    animate.add_argument("--source", required=True, metavar="FILE", help="the photograph")
+    _photograph(animate)
     animate.add_argument("--motion", required=True, metavar="PATH", help=".bvh, .amc, poses.json, folder, video")
     animate.add_argument("--out", required=True, metavar="FILE", help="clip.mp4 or clip.gif; frames in FILE.frames")
-    animate.add_argument("--source-pose", metavar="FILE", help="its joints, .json or .csv; else the pose extra")
     animate.add_argument("--weights", metavar="FILE", help="a network of Table IV; default the one that ships")
     animate.add_argument("--task", metavar="NAME", help="dance: the weights are the authors' checkpoint")
     animate.add_argument("--size", type=int, metavar="PIXELS", help="a side; default what the network was trained on")
     animate.add_argument("--fps", type=float, metavar="N", help="frames per second; default the motion's own, else 25")
     animate.add_argument("--layout", default="auto", help="auto (default), body25, openpose18, coco17, human36m17")
-    animate.add_argument("--fit", default="body", help="body (default): as large as the source; none: its own pixels")
     animate.add_argument("--skeletons", default="auto", help="auto (default), extracted (cleaned), given")
     animate.add_argument("--panel", action="store_true", help="show source, pose and result side by side")
-    animate.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    _device(animate)
 
     data = commands.add_parser("data", help="list, prepare, check and export data sets")
     actions = data.add_subparsers(title="actions", required=True, metavar="ACTION")
@@ -158,6 +154,16 @@ def _command(commands: argparse._SubParsersAction, name: str, run: str, text: st
     added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     added.set_defaults(run=run)
     return added
+
+
+def _device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+
+
+def _photograph(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--source", required=True, metavar="FILE", help="the photograph")
+    command.add_argument("--source-pose", metavar="FILE", help="its joints, .json or .csv; else the pose extra")
+    command.add_argument("--fit", default="body", help="body (default): as large as the source; none: its own pixels")
 
 
 def _data(command: argparse.ArgumentParser) -> None:

@@ -16,6 +16,8 @@ SEGMENTS = {
     "shin": (("right_knee", "right_ankle"), ("left_knee", "left_ankle")),
 }
 """What a person's height is made of; of two sides the mean."""
+FITS = ("body", "none")
+"""Given joints are made as large as the source person, or taken as pixels of the photograph."""
 QUANTILE = 0.8
 """Foreshortening only shortens, so a segment is as long as it mostly is at most; outliers of a detector are longer."""
 ANKLES = [HUMAN36M_17.index(f"{side}_ankle") for side in ("right", "left")]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from repro import paths
 from repro.checks import require_choice
-from repro.data.fitting import fit
+from repro.data.fitting import FITS, fit
 from repro.data.joints import SIGMA, heatmaps
 from repro.data.own_photograph import read_photograph
 from repro.data.person_joints import detect_person, file_and_row, read_person
@@ -32,7 +32,6 @@ STRETCHED = ("deepfashion",)
 TASKS = {"fashion": ((256, 256), WIDE), "market": ((128, 64), 1.0)}
 """Task of an authors' checkpoint that generates people -> size (H, W) of its pictures, and how these are stretched."""
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-FITS = ("body", "none")
 POSE_FILES = (".json", ".csv")
 
 

@@ -24,7 +24,6 @@ from repro.models import SequentialGFLA, State
 from repro.training.host import only_process, stop_requested
 
 FPS = 25.0
-FITS = ("body", "none")
 
 
 @dataclass(frozen=True)
