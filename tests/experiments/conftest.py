@@ -21,15 +21,26 @@ def studio_cache():
 
 
 @pytest.fixture
-def house(studio_cache, tmp_path, monkeypatch):
-    """A project folder of its own, with the papers' numbers and claims, a random procnet and the shared cache."""
+def furnish(tmp_path, monkeypatch):
+    """From (cache, changes of settings) to a project folder of its own, with a random procnet and short rows."""
+
+    def make(cache, changes):
+        monkeypatch.setenv("REPRO_CACHE", str(cache))
+        monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
+        paths.weights().mkdir(parents=True)
+        save_file(features.load("procnet", weights="random:1").state_dict(), paths.weights() / "procnet.safetensors")
+        monkeypatch.setattr(run, "resolve", functools.partial(rows.resolve, changes=changes))
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def house(studio_cache, furnish, monkeypatch):
+    """A project folder of its own for rows of pairs, with the papers' numbers and claims too."""
     published, claims = paths.published().read_bytes(), paths.claims().read_bytes()
-    monkeypatch.setenv("REPRO_CACHE", str(studio_cache))
-    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
-    paths.weights().mkdir(parents=True)
+    root = furnish(studio_cache, SHORT)
     paths.published().write_bytes(published)
     paths.claims().write_bytes(claims)
-    save_file(features.load("procnet", weights="random:1").state_dict(), paths.weights() / "procnet.safetensors")
-    monkeypatch.setattr(run, "resolve", functools.partial(rows.resolve, changes=SHORT))
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-    return tmp_path
+    return root

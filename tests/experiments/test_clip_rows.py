@@ -1,17 +1,15 @@
 """Table IV's rows: where they start, what skeletons drive them, clips made in one go."""
 
-import functools
 from unittest.mock import Mock
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from repro import data, experiments, features, paths, records
+from repro import data, experiments, paths, records
 from repro.config import apply
 from repro.data import exports
 from repro.data.clip import Clip
-from repro.experiments import Folders, clips, learns, request, resolve, rows, run_row, run_table, table
+from repro.experiments import Folders, clips, learns, request, resolve, run_row, run_table, table
 from repro.experiments.weights import half, weights_hash
 from repro.models import GFLA, MotionExtractionNetwork, SequentialGFLA
 from repro.training.clip_batches import structures
@@ -140,13 +138,8 @@ def clips_cache():
 
 
 @pytest.fixture
-def clip_house(clips_cache, tmp_path, monkeypatch):
-    monkeypatch.setenv("REPRO_CACHE", str(clips_cache))
-    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
-    paths.weights().mkdir(parents=True)
-    save_file(features.load("procnet", weights="random:1").state_dict(), paths.weights() / "procnet.safetensors")
-    monkeypatch.setattr(experiments.run, "resolve", functools.partial(rows.resolve, changes=SHORT))
-    return tmp_path
+def clip_house(clips_cache, furnish):
+    return furnish(clips_cache, SHORT)
 
 
 @pytest.mark.slow

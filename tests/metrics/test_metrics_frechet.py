@@ -6,8 +6,7 @@ import scipy.linalg
 import torch
 from torchmetrics.image.fid import _compute_fid
 
-from repro import features, paths
-from repro.features import MissingWeights
+from repro import features
 from repro.metrics.frechet import INCEPTION, InceptionFeatures, frechet_distance, pooled_features
 
 
@@ -98,14 +97,6 @@ def test_pooled_features_are_means_of_the_deepest_perceptual_tap():
 
 
 class TestInception:
-    def test_missing_file_is_named(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(paths, "weights", lambda: tmp_path)
-        monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))
-        monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-        with pytest.raises(MissingWeights) as caught:
-            InceptionFeatures()
-        assert caught.value.need == "needs file weights-inception-2015-12-05-6726825d.pth"
-
     def test_found_file_is_used(self, tmp_path, monkeypatch):
         """A file under the publisher's name, filled at random: the pipe from [0, 1] images to 2048 numbers."""
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3 as Extractor

@@ -144,15 +144,23 @@ def test_answers_with_and_without_the_last_bias(pictures, fidelity_file):
         InceptionFeatures(path=fidelity_file, tap="64")
 
 
-class TestTorchvisionInception:
-    def test_missing_file_is_named(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(paths, "weights", lambda: tmp_path)
-        monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))
-        monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-        with pytest.raises(MissingWeights) as caught:
-            TorchvisionInception()
-        assert caught.value.need == "needs file inception_v3_google-0cc3c7bd.pth"
+@pytest.mark.parametrize(
+    ("network", "file"),
+    [
+        (InceptionFeatures, "weights-inception-2015-12-05-6726825d.pth"),
+        (TorchvisionInception, "inception_v3_google-0cc3c7bd.pth"),
+    ],
+)
+def test_missing_file_is_named(network, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "weights", lambda: tmp_path)
+    monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(MissingWeights) as caught:
+        network()
+    assert caught.value.need == f"needs file {file}"
 
+
+class TestTorchvisionInception:
     def test_the_networks_pooled_features(self, pictures, torchvision_network, tmp_path):
         path = tmp_path / TORCHVISION_INCEPTION.names[1].replace(".safetensors", ".pth")
         torch.save(torchvision_network.state_dict(), path)
