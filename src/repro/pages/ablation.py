@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 
 from repro import data
 from repro.data import Pair
-from repro.experiments import TestPairs, load_recorded_model
-from repro.experiments.run import curve_file
+from repro.experiments import TestPairs
 from repro.metrics import TRIVIAL
 from repro.pages.figures import METHOD_COLOURS, image_grid
+from repro.pages.kept import kept_curve, kept_network
 from repro.pages.tables import labels_of, order
 from repro.records import Record
 
@@ -40,7 +38,7 @@ def sample_figure(found: Sequence[Record], pairs: Sequence[Pair], out: Path) -> 
     """
     labels = labels_of(found)
     first = {record.row: record for record in found if record.seed == 0 and record.row not in TRIVIAL}
-    models = {labels[row]: _network(first[row], out) for row in order(found) if row in first}
+    models = {labels[row]: kept_network(first[row], out) for row in order(found) if row in first}
     lines = []
     for pair in pairs:
         line = {"source": pair.source}
@@ -66,10 +64,8 @@ def curve_figure(found: Sequence[Record], out: Path) -> Figure:
     }
     figure, axes = plt.subplots(1, len(panels), figsize=(10.5, 2.8))
     for record in found:
-        if record.seed or record.row in TRIVIAL:
+        if record.seed or record.row in TRIVIAL or (curve := kept_curve(record, out)) is None:
             continue
-        places = (curve_file(record, out / "records"), curve_file(record))
-        curve = pd.read_json(next(place for place in places if place.is_file()), lines=True)
         steps = curve["step"] + (curve["stage"] == "joint") * curve["step"].where(curve["stage"] == "flow", 0).max()
         for ax, (title, term) in zip(axes, panels.items()):
             if term in curve and curve[term].notna().any():
@@ -81,11 +77,3 @@ def curve_figure(found: Sequence[Record], out: Path) -> Figure:
     axes[1].legend(fontsize=7)
     figure.tight_layout()
     return figure
-
-
-def _network(record: Record, out: Path) -> nn.Module:
-    """Return a record's network from where it was trained, else the one that ships."""
-    try:
-        return load_recorded_model(record, out / "weights")
-    except FileNotFoundError:
-        return load_recorded_model(record)

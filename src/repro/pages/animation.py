@@ -1,5 +1,6 @@
 """Pictures of the animation table: the recorded networks on held-out clips, playing and as strips."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from repro.config import from_mapping
 from repro.data.clip import Clip
 from repro.experiments import PROFILES, Request, learns, load_recorded_model, request
 from repro.experiments.clips import TestClips, animate, splits, without_learning
-from repro.experiments.run import curve_file
 from repro.models import SequentialGFLA
 from repro.pages.figures import METHOD_COLOURS, image_grid
+from repro.pages.kept import kept_curve, kept_network
 from repro.pages.playing import play, side_by_side
 from repro.pages.tables import labels_of, order
 from repro.records import Record, read
@@ -40,8 +41,9 @@ def recorded_curve(row: str) -> pd.DataFrame | None:
     """Return the losses over the steps of a row of Table IV, seed 0 at the largest profile that recorded them."""
     for profile in reversed(PROFILES):
         for record in read("IV", profile):
-            if record.row == row and record.seed == 0 and profile != "smoke" and curve_file(record).is_file():
-                return pd.read_json(curve_file(record), lines=True)
+            mine = record.row == row and record.seed == 0 and profile != "smoke"
+            if mine and (curve := kept_curve(record)) is not None:
+                return curve
     return None
 
 
@@ -71,10 +73,8 @@ def curve_figure(found: Sequence[Record], out: Path) -> Figure:
     panels |= {"temporal discriminator": "temporal_discriminator"}
     figure, axes = plt.subplots(1, len(panels), figsize=(10.5, 2.8), layout="constrained")
     for record in found:
-        if record.seed or "clip" not in record.config["stages"]:
+        if record.seed or "clip" not in record.config["stages"] or (curve := kept_curve(record, out)) is None:
             continue
-        places = (curve_file(record, out / "records"), curve_file(record))
-        curve = pd.read_json(next(place for place in places if place.is_file()), lines=True)
         for ax, (title, term) in zip(axes, panels.items()):
             if term in curve:
                 smooth = curve[term].rolling(5, min_periods=1).mean()
@@ -115,8 +115,9 @@ def generated(found: Sequence[Record], wanted: Request, number: int = 0) -> dict
         config = from_mapping(first[row].config)
         if not learns("IV", row):
             made[labels[row]] = without_learning(config.model.kind, clip)
-        elif (network := _network(first[row], wanted.out)) is not None:
-            made[labels[row]] = animate(network, clip, config.data.skeletons)
+        else:
+            with contextlib.suppress(FileNotFoundError):  # not every row's network ships
+                made[labels[row]] = animate(kept_network(first[row], wanted.out), clip, config.data.skeletons)
     return made
 
 
@@ -133,13 +134,3 @@ def playing(made: dict[str, Tensor], fps: float) -> HTML:
     names = ", ".join(made)
     enlarged = [nn.functional.interpolate(frames, scale_factor=2, mode="nearest") for frames in made.values()]
     return play(side_by_side(enlarged), fps=fps, still=len(enlarged[0]) // 2, alt=f"from left to right: {names}")
-
-
-def _network(record: Record, out: Path) -> nn.Module | None:
-    """Return a record's network from where it was trained, else the one that ships, else nothing."""
-    for folder in (out / "weights", None):
-        try:
-            return load_recorded_model(record, folder)
-        except FileNotFoundError:
-            continue
-    return None

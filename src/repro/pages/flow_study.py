@@ -15,7 +15,7 @@ from repro import features
 from repro.data import Pair
 from repro.experiments import resolve
 from repro.experiments.flow import ROWS, watched
-from repro.experiments.run import curve_file, pairs_file
+from repro.experiments.run import pairs_file
 from repro.features import FeatureNetwork
 from repro.losses import l1, sampling_correctness, warped_l1
 from repro.metrics.comparison import Interval, paired_t_interval
@@ -23,6 +23,7 @@ from repro.metrics.flow_gradient import way_back_cosine
 from repro.models import GFLA, FlowOutput
 from repro.pages import held_out
 from repro.pages.example import example_network
+from repro.pages.kept import kept_curve
 from repro.pages.tables import METRICS, by_row, difference, labels_of, spread
 from repro.records import Record
 
@@ -205,10 +206,8 @@ def curves(found: Sequence[Record], out: Path) -> pd.DataFrame:
     """
     read = []
     for record in found:
-        files = [file for file in (curve_file(record, out / "records"), curve_file(record)) if file.is_file()]
-        if files:
-            curve = pd.read_json(files[0], lines=True)[["step", "epe_visible_px"]]
-            read.append(curve.assign(row=record.row, seed=record.seed))
+        if (curve := kept_curve(record, out)) is not None:
+            read.append(curve[["step", "epe_visible_px"]].assign(row=record.row, seed=record.seed))
     return (
         pd.concat(read, ignore_index=True) if read else pd.DataFrame(columns=["step", "epe_visible_px", "row", "seed"])
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repro.experiments.motion import LEARNING, ROWS
-from repro.experiments.run import curve_file
+from repro.pages.kept import kept_curve
 from repro.pages.tables import by_row, difference, differs_from_the_recipe, labels_of, spread
 from repro.records import Record
 
@@ -106,10 +106,8 @@ def curve_figure(found: Sequence[Record], out: Path) -> Figure:
     labels = labels_of(found)
     figure, ax = plt.subplots(figsize=(7, 3))
     for record in found:
-        if record.seed or record.row not in LEARNING:
+        if record.seed or record.row not in LEARNING or (curve := kept_curve(record, out)) is None:
             continue
-        places = (curve_file(record, out / "records"), curve_file(record))
-        curve = pd.read_json(next(place for place in places if place.is_file()), lines=True)
         squared = record.config["motion"]["loss"] == "mse"
         # Coordinates run from -1 to 1 over 1000 pixels; windows are enlarged 1.25 times on average.
         error = 400 * (np.sqrt(curve["total"]) if squared else curve["total"])
