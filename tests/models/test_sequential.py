@@ -174,6 +174,20 @@ class TestStart:
         assert torch.equal(model.attention(3).reference.kernel_net[2].bias, naive.attention(3).kernel_net[2].bias)
         assert torch.equal(model.target.output.model[2].weight, naive.target.output.model[2].weight)
 
+    def test_first_frame_is_the_pair_networks(self):
+        """Both branches look into the source and their sum must not be twice what the decoder knows.
+
+        In float64 only the norms' epsilon tells doubled features: 1e-5 beside a variance of order 1.
+        """
+        naive = GFLA_of_skeletons.preset(0.0625, seed=3, init_gain=1.0).double()
+        model = SequentialGFLA.preset(0.0625, seed=5).double()
+        model.start_from(naive)
+        source, pose, poses = (value.double() for value in clip(2))
+        expected = naive(source, pose, poses[:, 0]).image
+        torch.testing.assert_close(model(source, pose, poses).images[:, 0], expected, rtol=0, atol=1e-4)
+        model.target.load_state_dict(naive.target.state_dict(), strict=False)  # the decoder as it was
+        assert (model(source, pose, poses).images[:, 0] - expected).abs().max() > 1e-2
+
     def test_seed_decides_and_branches_differ(self):
         a, b, c = (SequentialGFLA.preset(0.0625, seed=s).state_dict() for s in (0, 0, 1))
         assert all(torch.equal(a[name], b[name]) for name in a)

@@ -78,3 +78,8 @@ class TargetNet(nn.Module):
                 x = attend(self.attention[str(layer)], layer, x)
             x = step(x)
         return self.output(x)
+
+    def after(self, layer: int) -> tuple[ResBlock, ResBlockUp]:
+        """Return the decoder's blocks that go on from attention ``layer``."""
+        block, block_up = self.decoder[len(CHANNELS) - layer]
+        return block, block_up

@@ -274,8 +274,14 @@ class SequentialGFLA(RecurrentRenderer):
             self.flow_net_reference(reference, reference_pose, pose),
         )
 
+    @torch.no_grad()
     def start_from(self, pair_network: GFLA) -> None:
-        """Take over the weights of a network that animates frame by frame, in both branches.
+        """Take over the weights of a network that animates frame by frame, in both branches, and what it draws.
+
+        Eq. 20 adds the branches' blends, so equal branches hand the decoder twice what it was trained on. Its norms do
+        not see a factor (but for their epsilon), its skip paths do: the first one's residual is doubled to go with it,
+        the second one's weights are halved. The first frame, whose previous picture is the source, is then the pair
+        network's.
 
         Args:
             pair_network: of the same width, layers and pose channels.
@@ -291,3 +297,8 @@ class SequentialGFLA(RecurrentRenderer):
             for branch in ("previous", "reference"):
                 weights[name.replace(".kernel_net.", f".{branch}.kernel_net.")] = value
         self.target.load_state_dict(weights)
+        for layer in self.attention_layers:
+            block, block_up = self.target.after(layer)
+            for parameter in block.model[-1].parameters():
+                parameter.mul_(2)
+            block_up.shortcut[-1].weight.div_(2)
