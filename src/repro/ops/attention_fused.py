@@ -165,6 +165,7 @@ def attention_coefficients_backward(
     place = at_least_float32(flow) + reach
     of_convolved, of_flow, _ = gather_backward(of_hidden, convolved, place, _one(flow), False)
     of_source, of_source_half = convolve_backward(of_convolved, source, 2 * reach, source_half)
+    del of_convolved
     of_target, of_target_half = convolve_backward(of_hidden, target, reach, target_half)
     of_weight1 = torch.cat([of_target_half, of_source_half], dim=1)
     dtype = weight2.dtype
