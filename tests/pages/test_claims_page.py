@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from test_tables import record
 
-from repro import records
+from repro import paths, records
 from repro.experiments import TABLES
 from repro.pages import claims, tables
 
@@ -80,6 +80,15 @@ def test_the_project_s_list():
         for one in claim.get("compare", ()):
             assert {one["better"], one["worse"]} <= set(TABLES[one["table"]].rows), name
             assert set(one["metrics"]) <= set(tables.METRICS), name
+
+
+def test_pages_that_measure_are_there_and_linked():
+    judged = [one for one in claims.judge_all() if one.pages]
+    assert judged
+    for one in judged:
+        for page in one.pages:
+            assert (paths.root() / "notebooks" / f"{page}.ipynb").is_file(), one.name
+            assert f"href='{page}.html'" in claims.show([one]).data
 
 
 def test_sizes_are_counted_on_our_networks():

@@ -29,6 +29,7 @@ class Judged:
         verdict: "confirmed", "contradicted", "open" or "not testable here".
         evidence: sentences, one per comparison or count.
         waits: what has to be measured for it, or for more of it, and what cannot be had here; empty if nothing.
+        pages: that measure what no record holds, beside this one in the folder of notebooks: path -> title.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Judged:
     verdict: str
     evidence: tuple[str, ...]
     waits: str
+    pages: dict[str, str]
 
 
 def judge_all(dataset: str = "") -> list[Judged]:
@@ -86,6 +88,7 @@ def judge(name: str, claim: dict[str, Any], dataset: str = "") -> Judged:
         _together(found, unsettled="waits" in claim, missing="missing" in claim),
         tuple(evidence),
         "; ".join(lacks),
+        claim.get("pages", {}),
     )
 
 
@@ -103,12 +106,14 @@ def show(judged: Sequence[Judged]) -> HTML:
     for one in judged:
         said = "".join(f"<li>{escape(words)}</li>" for words in one.evidence)
         evidence = f"<ul style='margin:0;padding-left:1.1em'>{said}</ul>" if said else ""
+        links = ", ".join(f"<a href='{page}.html'>{escape(title)}</a>" for page, title in one.pages.items())
+        seen = f"<p style='margin:.3em 0 0'>Measured on a page: {links}.</p>" if links else ""
         waits = f"<p style='margin:.3em 0 0'><em>Waits for: {escape(one.waits)}.</em></p>" if one.waits else ""
         badge = f"<span style='color:{COLOURS[one.verdict]};font-weight:600'>{one.verdict}</span>"
         lines.append(
             f"<tr id='claim-{one.name}' style='vertical-align:top'><th>{one.name}</th>"
             f"<td>{escape(one.claim)} <small>({escape(one.place)})</small></td>"
-            f"<td>{escape(one.test)}{evidence}{waits}</td><td>{badge}</td></tr>"
+            f"<td>{escape(one.test)}{evidence}{seen}{waits}</td><td>{badge}</td></tr>"
         )
     head = "<tr><th></th><th>claim</th><th>test and evidence</th><th>verdict</th></tr>"
     return HTML(f"<table class='claims'><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>")
