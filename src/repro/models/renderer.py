@@ -79,7 +79,8 @@ class TargetNet(nn.Module):
             x = step(x)
         return self.output(x)
 
-    def after(self, layer: int) -> tuple[ResBlock, ResBlockUp]:
-        """Return the decoder's blocks that go on from attention ``layer``."""
-        block, block_up = self.decoder[len(CHANNELS) - layer]
-        return block, block_up
+    def after(self, layer: int) -> nn.Sequential:
+        """Return the decoder's two blocks that go on from attention ``layer``, ResBlock and ResBlockUp."""
+        step = self.decoder[len(CHANNELS) - layer]
+        assert isinstance(step, nn.Sequential)
+        return step

@@ -298,7 +298,8 @@ class SequentialGFLA(RecurrentRenderer):
                 weights[name.replace(".kernel_net.", f".{branch}.kernel_net.")] = value
         self.target.load_state_dict(weights)
         for layer in self.attention_layers:
-            block, block_up = self.target.after(layer)
-            for parameter in block.model[-1].parameters():
+            step = self.target.after(layer)
+            # The first block's last convolution makes what is added to its skip path.
+            for parameter in step.get_submodule("0.model.5").parameters():
                 parameter.mul_(2)
-            block_up.shortcut[-1].weight.div_(2)
+            step.get_parameter("1.shortcut.0.weight").div_(2)

@@ -230,7 +230,7 @@ def curve_figure(seen: pd.DataFrame, panels: Mapping[str, Sequence[str]], zero: 
         panels: title -> rows drawn in it.
         zero: error of zero flow, drawn as a line.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.1), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), sharey=True, squeeze=False)
     for ax, (title, rows) in zip(axes[0], panels.items()):
         for row in rows:
             error = seen[seen["row"] == row].groupby("step")["epe_visible_px"].agg(["mean", "min", "max"])
@@ -241,17 +241,23 @@ def curve_figure(seen: pd.DataFrame, panels: Mapping[str, Sequence[str]], zero: 
             ax.axhline(zero, color="black", linestyle=":", linewidth=1, label="zero flow")
         ax.set(xlabel="step")
         ax.set_title(title, fontsize=9)
-        ax.legend(fontsize=7)
+        ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False)
     axes[0][0].set_ylabel("flow error where shown, px")
     figure.tight_layout()
     return figure
 
 
 def steps_to(seen: pd.DataFrame, error: float) -> pd.DataFrame:
-    """Return after how many steps each training's flow error was at most ``error``: rows x seeds, NaN if never."""
+    """Return after how many steps each training's flow error was at most ``error``, else "never": rows x seeds.
+
+    Args:
+        seen: of :func:`curves`.
+        error: in pixels, on the pairs that the curves are measured on.
+    """
     there = seen[seen["epe_visible_px"] <= error].groupby(["row", "seed"])["step"].min().unstack("seed")
     wanted = [row for row in ROWS if row in set(seen["row"])]
-    return there.reindex(index=wanted, columns=sorted(set(seen["seed"])))
+    there = there.reindex(index=wanted, columns=sorted(set(seen["seed"]))).astype("Int64").astype("string")
+    return there.fillna("never").rename(index={row: resolve("flow", row, "laptop").title for row in wanted})
 
 
 @cache
