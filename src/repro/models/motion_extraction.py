@@ -21,7 +21,7 @@ CONTEXT = RECEPTIVE_FIELD - 1  # frames that the result is shorter than the inpu
 
 
 class StatisticExtractor(nn.Module):
-    """Sums up a window of joints in one vector: what the layer norms removed, position and size, can come back (E).
+    """Sums up a window of joints in one vector: what layer norm removes of it, mean and deviation, can come back (E).
 
     Args:
         channels_in: of the joints.
@@ -66,8 +66,8 @@ class TemporalBlock(nn.Module):
 class MotionExtractionNetwork(nn.Module):
     r"""Cleans and re-maps a track of joints: in the skeleton of the detector, out the skeleton of the motion.
 
-    Temporal convolutions without padding see 81 frames; layer norm removes where and how large the person is,
-    :class:`AdaptiveLayerNorm` puts it back from the statistics of the same window.
+    Temporal convolutions without padding see 81 frames; layer norm removes a window's mean and deviation,
+    :class:`AdaptiveLayerNorm` puts them back from the statistics of the same window.
 
     Convention: the norms look at the whole window, so a frame's result depends on the window's length: test with the
     length of training (24 + 80).
