@@ -24,6 +24,7 @@ def test_a_strip_has_a_line_per_row_and_eight_frames():
 def test_clips_play_side_by_side():
     html = animation.playing({"true": torch.zeros(4, 3, 16, 16), "Ours": torch.ones(4, 3, 16, 16)}, 12).data
     assert "from left to right: true, Ours" in html
+    assert "<span>true</span><span>Ours</span>" in html
     assert "image/webp" in html
     assert "http" not in html
 

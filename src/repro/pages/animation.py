@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from repro.config import from_mapping
 from repro.data.clip import Clip
+from repro.data.structures import skeleton_structure
 from repro.experiments import PROFILES, Request, learns, load_recorded_model, request
 from repro.experiments.clips import TestClips, animate, splits, without_learning
 from repro.models import SequentialGFLA
@@ -100,7 +102,9 @@ def held_out_clip(record: Record, number: int = 0, wanted: Request | None = None
 
 
 def generated(found: Sequence[Record], wanted: Request, number: int = 0) -> dict[str, Tensor]:
-    """Return what the rows make of one held-out clip: title -> frames (T, 3, H, W), the true ones first.
+    """Return one held-out clip and what the rows make of it: title -> frames (T, 3, H, W).
+
+    The source picture comes first, then the skeletons as detected, the true frames and the rows.
 
     Args:
         found: records of one profile and data set; the networks of seed 0 are drawn.
@@ -110,7 +114,9 @@ def generated(found: Sequence[Record], wanted: Request, number: int = 0) -> dict
     labels = labels_of(found)
     first = {record.row: record for record in found if record.seed == 0}
     clips = {row: held_out_clip(first[row], number, wanted) for row in order(found) if row in first}
-    made = {"true": next(iter(clips.values())).frames}
+    clip = next(iter(clips.values()))
+    drawn = skeleton_structure(clip.joints_noisy, clip.size, "coco17", clip.sigma)[:, -3:] / 255
+    made = {"source": clip.source.expand_as(clip.frames), "detected": drawn, "true": clip.frames}
     for row, clip in clips.items():
         config = from_mapping(first[row].config)
         if not learns("IV", row):
@@ -130,7 +136,13 @@ def strip_figure(made: dict[str, Tensor]) -> Figure:
 
 
 def playing(made: dict[str, Tensor], fps: float) -> HTML:
-    """Return the clips side by side, playing."""
-    names = ", ".join(made)
+    """Return the clips side by side, playing, each under its name."""
     enlarged = [nn.functional.interpolate(frames, scale_factor=2, mode="nearest") for frames in made.values()]
-    return play(side_by_side(enlarged), fps=fps, still=len(enlarged[0]) // 2, alt=f"from left to right: {names}")
+    both = side_by_side(enlarged)
+    moving = play(both, fps=fps, still=len(both) // 2, alt=f"from left to right: {', '.join(made)}")
+    names = "".join(f"<span>{escape(name)}</span>" for name in made)
+    head = (
+        f'<div style="display:grid;grid-template-columns:repeat({len(made)},1fr);max-width:{both.shape[-1]}px;'
+        f'font-size:.75em;text-align:center;align-items:end">{names}</div>'
+    )
+    return HTML(head + str(moving.data))
