@@ -25,6 +25,7 @@ NAMED = {
     "no_normaliser": {"losses.correctness_normaliser": False},
     "no_regulariser": {"flow.regularization": 0.0},
     "strong_regulariser": {"flow.regularization": 0.1},
+    "stiff_regulariser": {"flow.regularization": 1.0},
     "paper_direction": {"losses.regularization_direction": "paper"},
     "warp_pictures": {"flow.correctness": 0.0, "flow.l1": 5.0},
     "warp_features": {"flow.correctness": 0.0, "flow.perceptual": 5.0},
@@ -80,7 +81,8 @@ def test_every_arm_trains_and_its_curve_holds_the_flow_s_error(short):
     found = {record.row: record for record in run_table(wanted, say=lambda words: None)}
     assert set(found) == set(ROWS)
     names = {"epe_visible_px", "within_1px_visible", "within_3px_visible"}
-    assert all(set(record.metrics) == names for record in found.values())
+    assert all(set(record.metrics) == names | {"epe_hidden_px", "affine_residual_px"} for record in found.values())
+    assert found["copy_source"].metrics["affine_residual_px"] == 0  # zero flow is affine
     terms = {
         row: set(pd.read_json(curve_file(record, short / "runs" / "records"), lines=True)) - names
         for row, record in found.items()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from repro.metrics.bone_warp import BONES, bone_flow
-from repro.metrics.flow import flow_scores, upsample_flow, visibility_f1
+from repro.metrics.flow import affine_residual, flow_scores, hidden_endpoint_error, upsample_flow, visibility_f1
 
 
 def joints(**places):
@@ -80,6 +80,33 @@ class TestVisibilityF1:
     def test_undefined_is_nan(self):
         nothing = torch.zeros(1, 4, 4, dtype=torch.bool)
         assert math.isnan(visibility_f1(torch.zeros(1, 1, 4, 4), nothing, ~nothing).item())
+
+
+class TestHidden:
+    def test_by_hand(self):
+        """A flow of 4 pixels of a half-size map is 8 of the image; the truth is 5; only the hidden half counts."""
+        flow = torch.zeros(1, 2, 2, 2)
+        flow[:, 0] = 4.0
+        true = torch.zeros(1, 2, 4, 4)
+        true[:, 0, :, :2], true[:, 0, :, 2:] = 5.0, 100.0
+        hidden = torch.zeros(1, 4, 4, dtype=torch.bool)
+        assert math.isnan(hidden_endpoint_error(flow, true, hidden).item())
+        hidden[:, :, :2] = True
+        assert hidden_endpoint_error(flow, true, hidden).item() == pytest.approx(3.0)
+
+
+class TestAffineResidual:
+    def test_affine_is_zero_and_scales_with_the_flow(self):
+        y, x = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+        affine = torch.stack([0.5 * x - y + 3, 2 * y])[None]
+        assert affine_residual(affine, 5).item() == pytest.approx(0, abs=1e-6)
+        bent = affine + torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+        assert affine_residual(3 * bent, 5).item() == pytest.approx(3 * affine_residual(bent, 5).item())
+
+    def test_noise_keeps_what_three_numbers_cannot_fit(self):
+        """White noise of variance 1 on both axes: an affine fit takes 3 of 25 numbers, 2 * 22 / 25 is left."""
+        noise = torch.randn(2, 2, 200, 200, generator=torch.Generator().manual_seed(1))
+        assert affine_residual(noise, 5).square().tolist() == pytest.approx([2 * 22 / 25] * 2, rel=0.03)
 
 
 class TestBoneFlow:

@@ -21,7 +21,7 @@ def record(row, seed=0, error=8.0):
     values |= dict.fromkeys(("seconds", "peak_memory_mib", "steps", "parameters", "flops"), 1)
     values |= {"versions": {"torch": "0"}, "needs": {}, "subsets": {}, "notes": [], "dirty": False, "n": 10}
     values |= {"table": "flow", "row": row, "seed": seed, "dataset": "fashion", "profile": "laptop"}
-    metrics = {"epe_visible_px": error, "within_3px_visible": 0.5}
+    metrics = {"epe_visible_px": error, "within_3px_visible": 0.5, "epe_hidden_px": 9.0, "affine_residual_px": 0.25}
     return records.Record(**values | {"metrics": metrics, "config": to_mapping(config)})
 
 
@@ -49,7 +49,14 @@ class TestRecords:
             "Regulariser as Eq. 4-6",
             "Zero flow",
         ]
-        assert frame.loc["Correctness, as the authors"].tolist() == ["3", "8.10 ± 0.10", "0.500 ± 0.000", "–"]
+        assert frame.loc["Correctness, as the authors"].tolist() == [
+            "3",
+            "8.10 ± 0.10",
+            "0.500 ± 0.000",
+            "9.00 ± 0.00",
+            "0.250 ± 0.000",
+            "–",
+        ]
         assert frame.loc["Without the normaliser"].iloc[-1].startswith("-0.5000")
         assert frame.loc["Zero flow", "flow error, px"] == "13.00"
 

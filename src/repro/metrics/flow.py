@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from repro.checks import require_shape
+from repro.losses import affine_regularization
 
 
 def upsample_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
@@ -52,6 +53,41 @@ def flow_scores(flow: Tensor, true_flow: Tensor, visible: Tensor) -> dict[str, T
         "within_1px_visible": masked_mean((error <= 1).double(), visible),
         "within_3px_visible": masked_mean((error <= 3).double(), visible),
     }
+
+
+def hidden_endpoint_error(flow: Tensor, true_flow: Tensor, hidden: Tensor) -> Tensor:
+    """Return the mean end-point error where the source does not show the person's surface, (B,), float64, image pixels.
+
+    The truth there is where the surface point lies behind what hides it: no picture says so, a prior may.
+
+    Args:
+        flow: (B, 2, h, w), (x, y), pixels of its own map; brought to the image's size first.
+        true_flow: (B, 2, H, W), pixels of the image.
+        hidden: (B, H, W) bool: on the person, and not seen in the source.
+
+    Returns:
+        (B,); NaN where nothing is hidden.
+    """
+    sizes = require_shape("true flow", true_flow, "B 2 H W")
+    require_shape("hidden", hidden, "B H W", sizes=sizes)
+    error = endpoint_error(upsample_flow(flow, (sizes["H"], sizes["W"])).double(), true_flow.double())
+    return masked_mean(error, hidden)
+
+
+def affine_residual(flow: Tensor, window: int) -> Tensor:
+    r"""Return how far a flow is from locally affine, (B,), float64, pixels of its own map; 0 is affine everywhere.
+
+    .. math:: \sqrt{L_r / n^2}
+
+    with L_r of Eq. 6 (the authors' direction): the root mean square, over pixels of all windows of side n, of the
+    distance between the flow and its best affine fit in the window.
+
+    Args:
+        flow: (B, 2, H, W), (x, y), pixels of this map.
+        window: side n.
+    """
+    losses = [affine_regularization(one[None].double(), window) for one in flow]
+    return (torch.stack(losses) / window**2).sqrt()
 
 
 def visibility_f1(mask: Tensor, visible: Tensor, person: Tensor, threshold: float = 0.5) -> Tensor:

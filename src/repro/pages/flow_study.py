@@ -174,7 +174,7 @@ def score_table(found: Sequence[Record]) -> pd.DataFrame:
     lines = {}
     for row in (row for row in ROWS if row in rows):
         line = {"seeds": str(len(rows[row]))}
-        for metric in ("epe_visible_px", "within_3px_visible"):
+        for metric in ("epe_visible_px", "within_3px_visible", "epe_hidden_px", "affine_residual_px"):
             label, _, digits = METRICS[metric]
             line[label] = spread([record.metrics[metric] for record in rows[row].values()], digits)
         interval = None if row == REFERENCE else difference(found, REFERENCE, row, "epe_visible_px")

@@ -30,6 +30,8 @@ METRICS = {
     "l1_person_hidden": ("L1, hidden part", -1, 4),
     "ssim_skimage_gaussian_person": ("SSIM on the person", +1, 4),
     "epe_visible_px": ("flow error, px", -1, 2),
+    "epe_hidden_px": ("flow error where hidden, px", -1, 2),
+    "affine_residual_px": ("from locally affine, px", -1, 3),
     "within_3px_visible": ("within 3 px", +1, 3),
     "visibility_f1": ("mask F1", +1, 3),
     "fid_video_i3d": ("FID-Video (I3D)", -1, 3),
