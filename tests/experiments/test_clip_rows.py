@@ -96,6 +96,13 @@ class TestAnimation:
         assert torch.equal(made, ((whole + 1) / 2).clamp(0, 1))
         assert not torch.equal(made, clips.animate(network, clip, "noisy"))
 
+    def test_side_by_side_is_as_alone(self):
+        network = SequentialGFLA.preset(0.125, init_gain=1.0, seed=0).eval()
+        several = [random_clip(index=index) for index in range(3)]
+        made = clips.animate_together(network, several, "noisy")
+        alone = torch.stack([clips.animate(network, clip, "noisy") for clip in several])
+        torch.testing.assert_close(made, alone, rtol=0, atol=1e-5)
+
 
 class TestExtracted:
     def network(self):

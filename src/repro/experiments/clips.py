@@ -1,6 +1,6 @@
 """The task of Table IV: a clip made of one picture and a sequence of skeletons, all of it in one go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -118,16 +118,24 @@ def animate(network: nn.Module, clip: Clip, skeletons: str) -> Tensor:
         clip: source picture and skeletons.
         skeletons: what the network was trained on, see :func:`~repro.training.clip_batches.structures`.
     """
-    source, source_pose = clip.source[None] * 2 - 1, clip.source_pose[None]
-    poses = structures(clip, skeletons)
     if isinstance(network, SequentialGFLA):
-        frames = [frame.image for frame in network.frames(source, source_pose, poses[:, None].unbind())]
-    else:
-        frames = [
-            network(source.expand(len(some), -1, -1, -1), source_pose.expand(len(some), -1, -1, -1), some).image
-            for some in poses.split(FRAMES_AT_ONCE)
-        ]
+        return animate_together(network, [clip], skeletons)[0]
+    source, source_pose = clip.source[None] * 2 - 1, clip.source_pose[None]
+    frames = [
+        network(source.expand(len(some), -1, -1, -1), source_pose.expand(len(some), -1, -1, -1), some).image
+        for some in structures(clip, skeletons).split(FRAMES_AT_ONCE)
+    ]
     return ((torch.cat(frames) + 1) / 2).clamp(0, 1)
+
+
+@torch.no_grad()
+def animate_together(network: SequentialGFLA, clips: Sequence[Clip], skeletons: str) -> Tensor:
+    """Return all frames of B clips of one length, made side by side, (B, T, 3, H, W) in [0, 1]; see :func:`animate`."""
+    source = torch.stack([clip.source for clip in clips]) * 2 - 1
+    source_pose = torch.stack([clip.source_pose for clip in clips])
+    poses = torch.stack([structures(clip, skeletons) for clip in clips], 1)
+    frames = [frame.image for frame in network.frames(source, source_pose, poses.unbind())]
+    return ((torch.stack(frames, 1) + 1) / 2).clamp(0, 1)
 
 
 def without_learning(kind: str, clip: Clip) -> Tensor:

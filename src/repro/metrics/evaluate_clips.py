@@ -81,7 +81,7 @@ def evaluate_clips(
         for number in range(len(clips)):
             clip = frames.clip(number)
             made = _checked(generate(clip), clip, number).to(clip.source)
-            scores = _temporal(made, clip)
+            scores = coherence(made, clip)
             for name, network in looking.items():
                 pair = video_features(network, made), video_features(network, clip.frames)
                 vectors[name].append((pair[0].cpu(), pair[1].cpu()))
@@ -116,6 +116,24 @@ def evaluate_clips(
         defined |= dict.fromkeys(scores, len(clips))
         weights |= dict.fromkeys(scores, looking[name].weights_hash)
     return Evaluation(metrics, pictures.needs | needs, len(clips), defined, per_clip, weights)
+
+
+def coherence(made: Tensor, clip: Clip) -> dict[str, float]:
+    """Return the scores of a generated clip along the exact flow, see :func:`~repro.metrics.temporal.temporal_scores`.
+
+    Args:
+        made: what was generated for the clip, (T, 3, H, W) in [0, 1].
+        clip: with the studio's truth; of a real one nothing is known and there are no scores.
+    """
+    if clip.truth is None:
+        return {}
+    return temporal_scores(
+        made,
+        clip.frames,
+        to_previous=(clip.flow_to_previous, clip.visible_in_previous),
+        to_source=(clip.flow_to_source, clip.visible_in_source),
+        person=clip.person,
+    )
 
 
 @dataclass(frozen=True)
@@ -156,19 +174,6 @@ def _checked(made: Tensor, clip: Clip, number: int) -> Tensor:
     if not (low >= -1e-3 and high <= 1 + 1e-3):
         raise ValueError(f"expected finite frames in [0, 1] for clip {number}, got {low:.3g} to {high:.3g}")
     return made.float().clamp(0, 1)
-
-
-def _temporal(made: Tensor, clip: Clip) -> dict[str, float]:
-    """Return the scores along the exact flow; none of a real clip."""
-    if clip.truth is None:
-        return {}
-    return temporal_scores(
-        made,
-        clip.frames,
-        to_previous=(clip.flow_to_previous, clip.visible_in_previous),
-        to_source=(clip.flow_to_source, clip.visible_in_source),
-        person=clip.person,
-    )
 
 
 def _video_networks(
