@@ -4,9 +4,19 @@ import pytest
 import torch
 
 from repro.metrics import choices, protocol, quirks
-from repro.metrics.choices import CHOICES, Choice, Pictures, Sight, direct, moved, moved_by_counting, moved_by_form
+from repro.metrics.choices import (
+    CHOICES,
+    Answer,
+    Choice,
+    Pictures,
+    Sight,
+    direct,
+    moved,
+    moved_by_counting,
+    moved_by_form,
+)
 from repro.metrics.frechet import frechet_distance
-from repro.metrics.ssim import ssim_uniform51
+from repro.metrics.ssim import ssim_gaussian, ssim_uniform51
 
 SIDE = 54
 
@@ -84,6 +94,41 @@ class TestMoved:
         pale = next(choice for choice in CHOICES if "normalised" in choice.words)
         frame = moved(pictures, {"fd": lambda images: see(images)[:, :1]}, {}, [CHOICES[0], pale])
         assert value(frame, pale.words) == pytest.approx(0.229**2 * value(frame, CHOICES[0].words), rel=1e-4)
+
+
+class TestUnderAMask:
+    def test_grey_off_the_person_is_the_choice_of_that_name(self, pictures):
+        sight = direct(_mean_difference)
+        frame = moved(pictures, {}, {"pd": sight, "mask_pd": sight._replace(background=0.5)})
+        whole, under = (frame[frame["score"] == name] for name in ("pd", "mask_pd"))
+        assert value(under, CHOICES[0].words) == pytest.approx(value(whole, CHOICES[-1].words))
+        assert value(under, CHOICES[0].words) < value(whole, CHOICES[0].words)
+        assert not set(under["choice"]) & {choice.words for choice in CHOICES if choice.for_networks}
+
+    def test_black_off_the_person_by_hand(self, pictures):
+        sight = Sight(lambda images: images, ssim_gaussian, background=0.0)
+        frame = moved(pictures, {}, {"mask_ssim": sight}, CHOICES[:2])
+        real, made = (quirks.eight_bits(own) for own in (pictures.target, pictures.generated["other"]))
+        black = [images * pictures.mask[:, None] for images in (made, real)]
+        assert value(frame, CHOICES[0].words, "other") == pytest.approx(ssim_gaussian(*black).mean().item())
+
+
+class TestInceptionScores:
+    def test_of_generated_pictures_alone(self, pictures):
+        def look(images):
+            return 40 * images.mean((2, 3))
+
+        frame = moved(pictures, {}, {}, answers={"is": Answer(look), "mask_is": Answer(look, 0.0)})
+        changing = [choice for choice in CHOICES if choice.generated is not CHOICES[0].generated]
+        asked = [CHOICES[0].words, *(choice.words for choice in changing if not choice.for_networks)]
+        assert frame["choice"].unique().tolist() == asked
+        assert len(asked) == 4
+        assert len(frame) == 2 * 2 * 4
+        made = quirks.eight_bits(pictures.generated["row"])
+        for name, images in (("is", made), ("mask_is", made * pictures.mask[:, None])):
+            expected = protocol.is_defgan(images, look)[0]
+            assert value(frame[frame["score"] == name], CHOICES[0].words) == pytest.approx(expected)
+            assert expected > 1.001
 
 
 class TestCounting:

@@ -67,11 +67,25 @@ def test_every_protocol_is_in_the_table():
 def test_scores_of_a_machine_without_files(tmp_path, monkeypatch):
     monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    observers, sights, needs = page.scores_here()
+    observers, sights, answers, needs = page.scores_here()
     assert set(observers) == {"fd_procnet"}
-    assert set(sights) == {"pd_procnet", "ssim"}
-    assert set(needs) == {"fd_squeezenet", "fid_torch_fidelity", "fid_torchvision", "lpips_squeeze", "lpips_alex"}
+    assert {name: sight.background for name, sight in sights.items()} == {
+        "pd_procnet": None, "ssim": None, "mask_pd_procnet": 0.5, "mask_ssim": 0.0,
+    }  # fmt: skip
+    assert not answers
+    whole = {"fd_squeezenet", "fid_torch_fidelity", "fid_torchvision", "lpips_squeeze", "lpips_alex"}
+    whole |= {"is_torch_fidelity"}
+    assert set(needs) == whole | {"mask_lpips_squeeze", "mask_lpips_alex", "mask_is_torch_fidelity"}
     assert needs["fid_torchvision"] == "needs file inception_v3_google-0cc3c7bd.pth"
+
+
+def test_inception_scores_wait_for_the_file(monkeypatch):
+    monkeypatch.setattr(page, "InceptionFeatures", lambda tap: f"Inception's {tap}")
+    _, _, answers, needs = page.scores_here()
+    assert answers == {
+        "is_torch_fidelity": ("Inception's logits", None), "mask_is_torch_fidelity": ("Inception's logits", 0.0),
+    }  # fmt: skip
+    assert not any("is_torch" in name for name in needs)
 
 
 def test_scores_of_single_pairs_are_those_behind_the_record(full):

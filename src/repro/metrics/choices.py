@@ -16,7 +16,7 @@ from repro.metrics import quirks, ssim
 from repro.metrics.frechet import frechet_distance
 from repro.metrics.masks import RADIUS, masked, pose_mask
 from repro.metrics.perceptual import unit_distance, unit_features
-from repro.metrics.protocol import Distance, Observer, observed
+from repro.metrics.protocol import Distance, Observer, is_defgan, observed
 
 CHUNK = 16
 
@@ -68,11 +68,20 @@ class Pictures:
 class Sight(NamedTuple):
     """A score of single pairs in two steps, so that a picture of many comparisons is looked at once.
 
-    ``compare(describe(a), describe(b))`` is (B,); ``describe`` returns anything that belongs to the images.
+    ``compare(describe(a), describe(b))`` is (B,); ``describe`` returns anything that belongs to the images. With a
+    ``background``, both pictures have that grey off the person: mask-SSIM, mask-LPIPS.
     """
 
     describe: Callable[[Tensor], Any]
     compare: Callable[[Any, Any], Tensor]
+    background: float | None = None
+
+
+class Answer(NamedTuple):
+    """A classifier for inception scores; with a ``background``, it sees that grey off the person: mask-IS."""
+
+    look: Observer
+    background: float | None = None
 
 
 def through_network(network: FeatureNetwork) -> Sight:
@@ -118,7 +127,11 @@ def _reduced(how: str, images: Tensor, pictures: Pictures) -> Tensor:
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to prepare generated pictures and targets; ``for_networks`` alone where an SSIM has no use for it."""
+    """One way to prepare generated pictures and targets.
+
+    ``for_networks``: only for whole pictures seen through a network; an SSIM has no use for it, and what is scored
+    under a mask has its own background.
+    """
 
     words: str
     generated: Change = _as_png
@@ -143,15 +156,18 @@ def moved(
     observers: Mapping[str, Observer],
     sights: Mapping[str, Sight],
     choices: Sequence[Choice] = CHOICES,
+    answers: Mapping[str, Answer] | None = None,
 ) -> pd.DataFrame:
     """Return every score of every row under every choice: columns choice, score, row, value.
 
     Args:
         pictures: what is scored.
         observers: name -> network, for Fréchet distances between the generated pictures and the targets.
-        sights: name -> score of single pairs; its mean is the value. Names that begin with "ssim" skip choices
-            ``for_networks``.
+        sights: name -> score of single pairs; its mean is the value. Names that begin with "ssim", and those under a
+            mask, skip choices ``for_networks``.
         choices: what is varied.
+        answers: name -> classifier, for inception scores of the generated pictures; choices that leave these as the
+            first one does, and choices ``for_networks``, are skipped.
     """
     made = {(row, c.generated): c.generated(own, pictures) for c in choices for row, own in pictures.generated.items()}
     real = {choice.target: choice.target(pictures.target, pictures) for choice in choices}
@@ -167,18 +183,35 @@ def moved(
             for row in pictures.generated:
                 note(choice, name, row, frechet_distance(seen_real[choice.target], seen_made[row, choice.generated]))
     for name, sight in sights.items():
-        asked = [choice for choice in choices if not (choice.for_networks and name.startswith("ssim"))]
+        plain = name.startswith("ssim") or sight.background is not None
+        asked = [choice for choice in choices if not (choice.for_networks and plain)]
         values: dict[tuple[str, Choice], list[Tensor]] = {(row, own): [] for row in pictures.generated for own in asked}
         for start in range(0, len(pictures.target), CHUNK):
             part = slice(start, start + CHUNK)
-            described_made = {key: sight.describe(made[key][part]) for key in {(r, c.generated) for r, c in values}}
-            described_real = {key: sight.describe(real[key][part]) for key in {c.target for c in asked}}
+            mask = pictures.mask[part]
+            described_made = {
+                key: sight.describe(_on(sight.background, made[key][part], mask))
+                for key in {(r, c.generated) for r, c in values}
+            }
+            described_real = {
+                key: sight.describe(_on(sight.background, real[key][part], mask)) for key in {c.target for c in asked}
+            }
             for (row, choice), of_chunks in values.items():
                 of_chunks.append(
                     sight.compare(described_made[row, choice.generated], described_real[choice.target]).double().cpu()
                 )
         for (row, choice), of_chunks in values.items():
             note(choice, name, row, float(torch.cat(of_chunks).mean()))
+    for name, answer in (answers or {}).items():
+        scores: dict[tuple[str, Change], float] = {}
+        for choice in choices:
+            if choice.for_networks or (choice is not choices[0] and choice.generated is choices[0].generated):
+                continue
+            for row in pictures.generated:
+                key = (row, choice.generated)
+                if key not in scores:
+                    scores[key] = is_defgan(_on(answer.background, made[key], pictures.mask), answer.look)[0]
+                note(choice, name, row, scores[key])
     return pd.DataFrame(lines)
 
 
@@ -232,6 +265,11 @@ def moved_by_form(pictures: Pictures) -> pd.DataFrame:
             {"choice": words, "score": "ssim", "row": row, "value": float(own.mean())} for words, own in values.items()
         ]
     return pd.DataFrame(lines)
+
+
+def _on(background: float | None, images: Tensor, mask: Tensor) -> Tensor:
+    """Return the images with a background off the person, or as they are."""
+    return images if background is None else masked(images, mask, background)
 
 
 def _first_of_each(images: Tensor) -> np.ndarray:

@@ -16,8 +16,9 @@ from repro.experiments import load_recorded_model
 from repro.experiments.run import pairs_file
 from repro.features import MissingWeights
 from repro.metrics import quirks
-from repro.metrics.choices import CHOICES, Pictures, Sight, direct, through_network
+from repro.metrics.choices import CHOICES, Answer, Pictures, Sight, direct, through_network
 from repro.metrics.evaluate import fd_observers, lpips_distances
+from repro.metrics.frechet import InceptionFeatures
 from repro.metrics.inception import TorchvisionInception
 from repro.metrics.masks import masked
 from repro.metrics.protocol import PROTOCOLS, Observer
@@ -28,7 +29,9 @@ from repro.records import Record
 PEOPLE, PAIRS = 10, 13
 """130 pairs: two whole batches of the authors, and two pairs over."""
 LARGE = 256
-AHEAD = {"ssim": +1}  # of all other scores here, less is better
+MORE_IS_BETTER = ("ssim", "mask_ssim", "is_torch_fidelity", "mask_is_torch_fidelity")
+GREY, BLACK = 0.5, 0.0
+"""Off the person: of mask-LPIPS, of mask-SSIM and mask-IS."""
 CUT, AUTHORS_FILE = (choice.words for choice in CHOICES[1:3])
 LABELS = {"full": "Full", "bi_sample": "Bi-Sample"}
 
@@ -83,11 +86,11 @@ def study_pictures(found: Mapping[str, Record]) -> Pictures:
     )
 
 
-def scores_here() -> tuple[dict[str, Observer], dict[str, Sight], dict[str, str]]:
-    """Return the networks for Fréchet distances, the scores of single pairs, and what waits for which file.
+def scores_here() -> tuple[dict[str, Observer], dict[str, Sight], dict[str, Answer], dict[str, str]]:
+    """Return networks for Fréchet distances, scores of pairs, classifiers, and what waits for which file.
 
-    ``fd_procnet``, ``pd_procnet`` and ``ssim`` are always there; ``fid_torchvision`` is what the authors' script looks
-    through, here without its second normalisation, which is one of the choices.
+    ``fd_procnet``, ``pd_procnet`` and ``ssim`` are always there, the last two under a mask, too; ``fid_torchvision`` is
+    what the authors' script looks through, here without its second normalisation, which is one of the choices.
     """
     needs: dict[str, str] = {}
     network = features.load("procnet")
@@ -98,7 +101,16 @@ def scores_here() -> tuple[dict[str, Observer], dict[str, Sight], dict[str, str]
         needs["fid_torchvision"] = missing.need
     sights = {"pd_procnet": through_network(network), "ssim": direct(ssim_gaussian)}
     sights |= {name: direct(distance) for name, distance in lpips_distances(("squeeze", "alex"), "cpu", needs).items()}
-    return observers, sights, needs
+    for name, sight in list(sights.items()):
+        sights[f"mask_{name}"] = sight._replace(background=BLACK if name == "ssim" else GREY)
+    answers: dict[str, Answer] = {}
+    try:
+        look = InceptionFeatures(tap="logits")
+        answers = {"is_torch_fidelity": Answer(look), "mask_is_torch_fidelity": Answer(look, BLACK)}
+    except MissingWeights as missing:
+        needs["is_torch_fidelity"] = missing.need
+    needs |= {f"mask_{name}": need for name, need in needs.items() if name.startswith(("lpips", "is"))}
+    return observers, sights, answers, needs
 
 
 def table(frame: pd.DataFrame, row: str = "full") -> pd.DataFrame:
@@ -156,7 +168,7 @@ def leads(frame: pd.DataFrame, row: str = "full", other: str = "bi_sample") -> p
         row, other: who is compared.
     """
     differences = _by_choice(frame, row) - _by_choice(frame, other)
-    signs = pd.Series({score: AHEAD.get(str(score), -1) for score in differences})
+    signs = pd.Series({score: 1 if score in MORE_IS_BETTER else -1 for score in differences})
     counts = {f"{LABELS[row]} better under": (differences * signs > 0).sum(), "of choices": differences.notna().sum()}
     return pd.DataFrame(counts)
 
