@@ -21,6 +21,7 @@ class Server(ThreadingHTTPServer):
     etag = '"first"'
     ranges = True
     cut_after: int | None = None
+    says_length = True
     status = 200
     requests: list
 
@@ -41,6 +42,12 @@ class Handler(BaseHTTPRequestHandler):
         start = 0
         if wanted and server.ranges and self.headers.get("If-Range") == server.etag:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
+        if start and start >= len(server.content):
+            self.send_response(416)
+            if server.says_length:
+                self.send_header("Content-Range", f"bytes */{len(server.content)}")
+            self.end_headers()
+            return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(server.content) - start))
         self.send_header("ETag", server.etag)
@@ -106,6 +113,45 @@ def test_a_server_that_cannot_continue_starts_anew(server, target):
         download(server.url, target)
     server.cut_after, server.ranges = None, False
     assert download(server.url, target) == DIGEST
+
+
+class TestNothingIsLeftToSend:
+    """A download that was killed between its last byte and its name: the server answers 416."""
+
+    @pytest.fixture
+    def part(self, server, target):
+        server.cut_after = 1000
+        with pytest.raises(DownloadError):
+            download(server.url, target)
+        server.cut_after = None
+        return target.with_name("file.pth.part")
+
+    def test_a_complete_part_is_checked_and_gets_its_name(self, part, server, target):
+        part.write_bytes(CONTENT)
+        assert download(server.url, target, promised=DIGEST[:8]) == DIGEST
+        assert target.read_bytes() == CONTENT
+        assert server.requests == [None, "bytes=10240-"]
+        assert names(target) == ["file.pth"]
+
+    def test_with_a_wrong_checksum_it_is_thrown_away_and_the_next_call_starts_anew(self, part, server, target):
+        part.write_bytes(CONTENT[::-1])
+        with pytest.raises(DownloadError, match=r"expected sha256 .* Fetch it again"):
+            download(server.url, target, promised=DIGEST[:8])
+        assert names(target) == []
+        assert download(server.url, target, promised=DIGEST[:8]) == DIGEST
+
+    @pytest.mark.parametrize("says_length", [True, False])
+    def test_a_part_of_another_length_is_dropped(self, part, server, target, says_length):
+        part.write_bytes(CONTENT + b"more")
+        server.says_length = says_length
+        assert download(server.url, target, promised=DIGEST[:8]) == DIGEST
+        assert server.requests == [None, "bytes=10244-", None]
+        assert target.read_bytes() == CONTENT
+
+    def test_a_server_that_always_says_so_is_told(self, server, target):
+        server.status = 416
+        with pytest.raises(DownloadError, match="the server says 416"):
+            download(server.url, target)
 
 
 def test_a_wrong_checksum_leaves_nothing(server, target):

@@ -28,7 +28,8 @@ def download(url: str, target: Path, *, promised: str = "", report: Report = lam
     """Return the SHA-256 of ``target``, fetched from ``url``.
 
     The bytes gather in ``NAME.part`` beside the target. A later call continues there, if the server still has the same
-    file (``If-Range``), and starts anew otherwise. The file gets its name only when it is complete and checked.
+    file (``If-Range``), and starts anew otherwise, also where the server has nothing behind what is there. The file
+    gets its name only when it is complete and checked.
 
     Args:
         url: where the publisher has it.
@@ -84,7 +85,17 @@ def _receive(url: str, stream: BinaryIO, part: Path, report: Report) -> None:
     if done and validator:
         request.add_header("Range", f"bytes={done}-")
         request.add_header("If-Range", validator)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+    try:
+        opened = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not done:
+            raise
+        error.close()
+        if _length(error.headers.get("Content-Range")) == done:  # all of it had come before; the checksum decides
+            return
+        stream.truncate(0)
+        return _receive(url, stream, part, report)
+    with opened as answer:
         if answer.status != http.client.PARTIAL_CONTENT:  # a new file, or a server that cannot continue
             done = 0
             stream.truncate(0)
@@ -103,6 +114,12 @@ def _receive(url: str, stream: BinaryIO, part: Path, report: Report) -> None:
         stream.flush()
     if total is not None and done < total:
         raise ConnectionError(f"{done:,} of {total:,} bytes came")
+
+
+def _length(content_range: str | None) -> int | None:
+    """Return the length of the whole file that an answer names (``bytes */10240``)."""
+    length = (content_range or "").rpartition("/")[2]
+    return int(length) if length.isdecimal() else None
 
 
 def _memory(part: Path) -> Path:
