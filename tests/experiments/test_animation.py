@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -327,14 +328,35 @@ class TestDrivingSkeletons:
 
     def test_others_are_taken_as_they_are(self, trained):
         captured = Track(torch.ones(3, 17, 2).double(), 25.0)
-        gappy = Track(captured.joints, 25.0, [], captured.joints.index_fill(1, torch.tensor([3]), -1.0))
-        for track, reason in ((captured, "they are none of a detector"), (gappy, "were never found")):
+        gappy = Track(captured.joints, 25.0, [], captured.joints.index_fill(1, torch.tensor([7, 3, 15]), -1.0))
+        faceless = Track(captured.joints, 25.0, [], captured.joints.index_fill(1, torch.arange(5), -1.0))
+        advice = "take another detector, or a clip in which they can be seen"
+        for track, reason in (
+            (captured, "they are none of a detector"),
+            (gappy, f"never found in the clip: left elbow, left ankle; .*: {advice}"),
+            (faceless, f"never found in the clip: nose, left eye, right eye, left ear, right ear; .*: {advice}"),
+        ):
             joints, note = driving.driving_skeletons(track, lambda joints: joints * 2, SIDE)
             assert torch.equal(joints, track.joints * 2)
-            assert note.startswith("skeletons as given, not cleaned: ")
-            assert note.endswith(reason)
+            assert re.fullmatch(f"skeletons as given, not cleaned: {reason}", note)
             with pytest.raises(ValueError, match=reason):
                 driving.driving_skeletons(track, lambda joints: joints, SIDE, "extracted")
+
+    def test_parts_of_the_face_are_stood_in_for(self, trained):
+        """Never found: the eyes and the left ear. They stand between nose and right ear; what is not drawn stays so."""
+        detected = torch.rand(3, 17, 2, generator=torch.Generator().manual_seed(0)).double() * SIDE
+        detected[:, 1:4] = -1
+        joints = torch.full_like(detected, 9.0)
+        joints[:, 10] = -1
+        cleaned, note = driving.driving_skeletons(Track(joints, 25.0, [], detected), lambda joints: joints, SIDE)
+        assert note.endswith("Network (0123456789ab); never found and stood in for: left eye, right eye, left ear")
+        middle = (detected[:, 0] + detected[:, 4]) / 2
+        expected = detected.clone()
+        expected[:, 1:4] = middle[:, None]
+        expected[..., 0] += SIDE / 10  # the stand-in network
+        expected[:, 10] = -1
+        torch.testing.assert_close(cleaned, expected)
+        assert bool((detected[:, 1:4] == -1).all())
 
     def test_without_the_network(self, tmp_path, monkeypatch):
         monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
