@@ -1,6 +1,8 @@
 """Checks at the door: say what was expected, what came, and what to do."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from torch import Tensor
 
@@ -47,6 +49,64 @@ def require_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"unknown {name} {value!r}: choose one of {', '.join(choices)}")
     return value
+
+
+def require_file(path: Path, what: str = "file") -> Path:
+    """Return ``path`` if it is a file; otherwise the error says whether nothing or a folder is there.
+
+    Args:
+        path: where it should be.
+        what: the file is called in the message.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: nothing, or a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"no {what} {path}: it is a folder, give a file in it")
+    if not path.is_file():
+        raise FileNotFoundError(f"no {what} {path}")
+    return path
+
+
+def require_writable(
+    out: Path,
+    endings: Collection[str],
+    *inputs: str | Path | None,
+    also: Path | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """Return ``out`` if a command can write its result there; said before any work, not after it.
+
+    Args:
+        out: the file to make; its folder is made when it is written.
+        endings: that it may have, in small letters.
+        inputs: what the command reads; None is nothing.
+        also: another file that it makes.
+        folder: that it makes for what it keeps on the way.
+
+    Raises:
+        ValueError: a folder, another ending, or a file that is read.
+        NotADirectoryError, PermissionError: nothing can be written there.
+    """
+    if out.is_dir():
+        example = out / f"NAME{next(iter(endings))}"
+        raise ValueError(f"expected a file to write, {out} is a folder: give a name in it, as {example}")
+    if out.suffix.lower() not in endings:
+        raise ValueError(f"expected a file that ends in {', '.join(endings)}, got {out.name!r}")
+    read = {Path(given).resolve() for given in inputs if given is not None}
+    for made in (out, also, folder):
+        if made is not None and made.resolve() in read:
+            raise ValueError(f"{made} is read and would be overwritten: choose another --out")
+    if also is not None and also.is_dir():
+        raise ValueError(f"{also} is written too, and is a folder: choose another --out")
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} should become a folder, and is a file: choose another --out")
+    there = next(parent for parent in out.absolute().parents if parent.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(f"cannot write {out}: {there} is a file, no folder: choose another --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"cannot write {out}: no permission to write in {there}: choose another --out")
+    return out
 
 
 def _commas(shape: str) -> str:

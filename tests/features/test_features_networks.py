@@ -149,8 +149,12 @@ class TestFiles:
     def test_publishers_checksum_in_the_name(self, no_files):
         path = no_files / "mine" / "squeezenet1_1-b8a52dc0.pth"
         torch.save(load("squeezenet1_1", "random:0").state_dict(), path)
-        with pytest.warns(UserWarning, match="not the publisher's file"):
-            load("squeezenet1_1")
+        for way in (None, path):
+            with pytest.raises(
+                ValueError, match=r"expected sha256 b8a52dc0\.\.\., got .*: it is not the publisher's file"
+            ):
+                load("squeezenet1_1", way)
+        assert load("squeezenet1_1", path.rename(path.with_name("mine.pth"))).weights_file == "mine.pth"
 
     def test_half_precision_is_read_as_float32(self, tmp_path):
         net = load("procnet", "random:0")
@@ -167,6 +171,13 @@ class TestFiles:
             load("procnet", tmp_path / "wrong.safetensors")
 
     def test_damaged_files_are_named(self, tmp_path):
+        for name in ("none.safetensors", "none.pth"):
+            (tmp_path / name).touch()
+            with pytest.raises(ValueError, match=rf"cannot read .*{name}: the file is empty \(0 bytes\)"):
+                read(tmp_path / name)
+        (tmp_path / "folder.pth").mkdir()
+        with pytest.raises(IsADirectoryError, match=r"no weights .*folder\.pth: it is a folder"):
+            load("procnet", tmp_path / "folder.pth")
         for name in ("cut.safetensors", "cut.pth"):
             (tmp_path / name).write_bytes(b"\x10\x00\x00")
             with pytest.raises(ValueError, match=f"cannot read .*{name}"):

@@ -1,5 +1,7 @@
 """The Fréchet distance: exact for known Gaussians, equal to SciPy's and torchmetrics' forms."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -7,6 +9,8 @@ import torch
 from torchmetrics.image.fid import _compute_fid
 
 from repro import features
+from repro.features.ledger import sha256
+from repro.metrics import frechet
 from repro.metrics.frechet import INCEPTION, InceptionFeatures, frechet_distance, pooled_features
 
 
@@ -98,16 +102,18 @@ def test_pooled_features_are_means_of_the_deepest_perceptual_tap():
 
 class TestInception:
     def test_found_file_is_used(self, tmp_path, monkeypatch):
-        """A file under the publisher's name, filled at random: the pipe from [0, 1] images to 2048 numbers."""
+        """A file whose name promises its checksum, filled at random: the pipe from [0, 1] images to 2048 numbers."""
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3 as Extractor
 
-        file = tmp_path / INCEPTION.names[0]
+        file = tmp_path / "random.pth"
         with monkeypatch.context() as patch:
             file.write_bytes(b"")
             patch.setattr(torch, "load", lambda *_, **__: {})
             patch.setattr(Extractor, "load_state_dict", lambda *_, **__: None)
             blank = Extractor("blank", ["2048"], feature_extractor_weights_path=str(file))
         torch.save(blank.state_dict(), file)
+        file = file.rename(tmp_path / f"random-{sha256(file)[:8]}.pth")
+        monkeypatch.setattr(frechet, "INCEPTION", dataclasses.replace(INCEPTION, names=(file.name,)))
         monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))
         images = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
         ours = InceptionFeatures()(images)

@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 
 from repro import paths
 from repro.features import MissingWeights
@@ -37,9 +38,7 @@ class TestTrunks:
         for part in reference.net.children():
             for index, layer in part.named_children():
                 model.features[int(index)].load_state_dict(layer.state_dict())
-        torch.save(model.state_dict(), only_here / TRUNKS[trunk].names[1].replace(".safetensors", ".pth"))
-        path = only_here / TRUNKS[trunk].names[0]
-        torch.save(model.state_dict(), path)
+        save_file(model.state_dict(), only_here / TRUNKS[trunk].names[1])
         images = torch.rand(2, 3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         before = torch.get_rng_state()
         ours = LPIPS(trunk)

@@ -8,6 +8,8 @@ import torch
 
 from repro import features, paths, records
 from repro.data import pose_extra
+from repro.experiments import outside_weights
+from repro.features.weights import find
 
 
 def show(options: Namespace) -> None:
@@ -23,13 +25,24 @@ def show(options: Namespace) -> None:
     lines["records"] = f"{sum(1 for _ in paths.records().glob('*.jsonl'))} files in {paths.records()}"
     extra = pose_extra.installed()
     lines["pose extra"] = f"{pose_extra.PACKAGE} {extra}" if extra else f"not installed, {pose_extra.INSTALL}"
-    for name in features.NETWORKS:
+    lines |= _networks()
+    for name, value in lines.items():
+        print(f"{name:{max(map(len, lines))}} {value}")
+
+
+def _networks() -> dict[str, str]:
+    """Name -> whether its file is found, of all feature networks and of what others publish."""
+    own = {name: network.file for name, network in (features.NETWORKS | features.VIDEO_NETWORKS).items()}
+    lines = {}
+    for name, file in (own | {name: one.file for name, one in outside_weights.KNOWN.items()}).items():
         try:
-            lines[name] = f"found, {features.load(name).weights_hash[:23]}"
+            path = find(file)
+            lines[name] = f"found, {features.load(name).weights_hash[:23]}" if name in features.NETWORKS else str(path)
         except features.MissingWeights as missing:
             lines[name] = missing.need
-    for name, value in lines.items():
-        print(f"{name:14} {value}")
+        except ValueError as error:  # a wrong file is what a doctor should see, not fall over
+            lines[name] = f"refused: {error}"
+    return lines
 
 
 def _size(folder: Path) -> str:

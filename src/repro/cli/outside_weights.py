@@ -10,7 +10,7 @@ from repro.experiments import outside_weights
 
 def fetch(options: Namespace) -> None:
     """Fetch one network's file into the user's folder; a call that was cut continues."""
-    file = outside_weights.known(options.name).file
+    file = outside_weights.fetchable(options.name).file
     print(f"{options.name}: {file.source}; licence: {file.licence}")
     with tqdm(unit="B", unit_scale=True, unit_divisor=1000, desc=file.names[0], disable=None) as bar:
 
@@ -28,10 +28,10 @@ def import_file(options: Namespace) -> None:
 
 
 def check(options: Namespace) -> None:
-    """Read every file, compare it with its checksum and try it; exit with an error if one is changed or damaged."""
+    """Read every file, compare it with its checksums and try it; exit with an error if one cannot be used."""
     bad = 0
     for one in outside_weights.check(tuple(options.names)):
-        bad += one.state in ("changed", "damaged")
+        bad += one.state in ("wrong", "changed", "damaged")
         print(f"{one.name}: {one.state}, {one.words}")
     if bad:
-        raise ValueError(f"{bad} files are changed or damaged")
+        raise ValueError(f"{bad} file{'s are' if bad > 1 else ' is'} wrong, changed or damaged")

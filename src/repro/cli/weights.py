@@ -1,40 +1,68 @@
 """``repro weights``: what ships, what is missing, and the feature networks of our own made again."""
 
+import textwrap
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from repro import data, experiments, features, paths
 from repro.experiments import outside_weights
-from repro.features.ledger import ChangedFile
-from repro.features.weights import WeightsFile, find
+from repro.features import ledger
+from repro.features.weights import WeightsFile, WrongChecksum, find
 
+WIDTH = 100
+"""Columns of the list."""
 CLIPS = ("fashion_video", "iper")
 """Sets of clips that the video networks learn from and are tested on."""
 
 
 def show(options: Namespace) -> None:
-    """List the networks that ship, and for each that losses, metrics or commands know its file or how to get it."""
+    """List the networks that ship, and for each that losses, metrics or commands know its file and how to get it."""
     for path in experiments.exported():
-        print(f"{path.name}  {path.stat().st_size / 2**20:.1f} MiB")
+        print(f"{path.name}  {path.stat().st_size / 1e6:.1f} MB")
     own = {name: network.file for name, network in (features.NETWORKS | features.VIDEO_NETWORKS).items()}
     for name, file in (own | {name: one.file for name, one in outside_weights.KNOWN.items()}).items():
-        print(f"{name}: {_place(name, file)}")
+        print("\n".join(_entry(name, file)))
 
 
-def _place(name: str, file: WeightsFile) -> str:
-    """Where a network's file is on this machine, or how it gets there."""
+def _entry(name: str, file: WeightsFile) -> list[str]:
+    """The lines about a file: whether it is there, its size, checksum, licence and source."""
+    lines = {"file": " or ".join(file.names)}
+    size, yours = f"{file.megabytes:g} MB" if file.megabytes else "unknown", None
     try:
-        return str(find(file))
-    except ChangedFile as changed:
-        return str(changed)
+        path = find(file)
     except features.MissingWeights:
-        if name not in outside_weights.KNOWN:
-            return f"missing ({file.names[0]}): {file.source}"
-        size = f", {file.megabytes:g} MB" if file.megabytes else ""
-        own = f"`repro weights import FILE --as {name}`"
-        how = f"`repro weights fetch {name}`, or {own}" if file.url else f"from {file.source}, then {own}"
-        return f"missing ({file.names[0]}{size}; licence: {file.licence}): {how}"
+        state = "missing"
+    except (WrongChecksum, ledger.ChangedFile) as error:
+        state, lines["trouble"] = "refused", str(error)
+    else:
+        state, lines["path"] = "there", str(path)
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        yours = ledger.recorded(path)
+    lines["size"] = size
+    if not file.ours:
+        lines["sha256"] = f"{file.promised}... (in the publisher's name)" if file.promised else "unknown"
+        if yours and not file.promised:
+            lines["sha256"] += f"; yours was {yours[:8]}... when it came"
+    lines |= {"licence": file.licence, "source": file.source}
+    if file.url:
+        lines["address"] = file.url
+    if state == "missing" and name in outside_weights.KNOWN:
+        bring = f"`repro weights import FILE --as {name}`"
+        lines["to get it"] = f"`repro weights fetch {name}`, or {bring}" if file.url else f"{bring}, by hand"
+    return [f"{name}: {state}", *(line for label, text in lines.items() for line in _wrapped(label, text))]
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    """``label: text`` under a network's name, in lines of a terminal; paths and addresses stay whole."""
+    return textwrap.wrap(
+        f"{label + ':':11}{text}",
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent=" " * 13,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def procnet(options: Namespace) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from torch import nn
 
 from repro import features, paths
-from repro.checks import require_choice
+from repro.checks import require_choice, require_file
 from repro.experiments.weights import exported
 from repro.features import ledger
 from repro.features.download import Report, download
-from repro.features.weights import WeightsFile, find, read
+from repro.features.weights import WeightsFile, WrongChecksum, opened, read
 from repro.metrics.frechet import INCEPTION, InceptionFeatures
 from repro.metrics.inception import TORCHVISION_INCEPTION, TorchvisionInception
 from repro.metrics.perceptual import ALEXNET, LPIPS
@@ -44,7 +44,7 @@ class Checked:
     """What is known of one file on this machine.
 
     Attributes:
-        state: "ships", "there", "missing", "changed" or "damaged".
+        state: "ships", "there", "missing", "wrong" (not the publisher's), "changed" or "damaged".
         words: path and checksum, or what to do.
     """
 
@@ -74,25 +74,41 @@ def known(name: str) -> Known:
     return KNOWN[require_choice("network", name, tuple(KNOWN))]
 
 
+def fetchable(name: str) -> Known:
+    """Return what is known of a network that a program can fetch.
+
+    Raises:
+        ValueError: an unknown name, or a file that must be brought by hand: the message says from where and whereto.
+    """
+    one = known(name)
+    if not one.file.url:
+        raise ValueError(
+            f"{name} must be brought by hand, no program can fetch it: get it from {one.file.source}, licence: "
+            f"{one.file.licence}; then `repro weights import FILE --as {name}`, or put it there as "
+            f"{paths.user_weights() / one.file.names[0]}"
+        )
+    return one
+
+
 def fetch(name: str, report: Report = lambda done, total: None) -> Path:
-    """Return the file of a known network after fetching it into the user's folder; one that is there is kept.
+    """Return the file of a known network after fetching it into the user's folder; one that is there is compared.
 
     Args:
         name: key of ``KNOWN``.
         report: told about progress.
 
     Raises:
-        ValueError: an unknown name, a file that cannot be fetched by a program, one that does not fit.
+        ValueError: an unknown name, a file that cannot be fetched by a program, one that does not fit; a file that is
+            there and not the publisher's, or not the one that it was.
         DownloadError: see :func:`repro.features.download.download`.
     """
-    one = known(name)
-    if not one.file.url:
-        raise ValueError(
-            f"{name} cannot be fetched by a program: get it from {one.file.source} ({one.file.licence}), then "
-            f"repro weights import FILE --as {name}"
-        )
+    one = fetchable(name)
     target = paths.user_weights() / one.file.names[0]
-    if not target.is_file():
+    if target.is_file():
+        digest = ledger.sha256(target)
+        one.file.refuse_unpublished(target, digest)
+        ledger.refuse_changed(target, digest)
+    else:
         download(one.file.url, target, promised=one.file.promised, report=report)
         try:
             one.fits(target)
@@ -112,18 +128,15 @@ def import_file(source: Path, name: str = "", *, replace: bool = False) -> tuple
         replace: let it take the place of another file of the same network.
 
     Raises:
+        FileNotFoundError, IsADirectoryError: there is no such file.
         ValueError: nobody knows the file, it is not the publisher's, does not fit, or another one is there already.
     """
-    if not source.is_file():
-        raise ValueError(f"no file {source}")
+    require_file(source)
     name = name or _recognised(source)
     one = known(name)
+    target = paths.user_weights() / _name(source, one.file)
     digest = ledger.sha256(source)
-    if source.name == one.file.names[0] and not digest.startswith(one.file.promised):
-        raise ValueError(
-            f"{source} is not the publisher's file: sha256 {digest[:8]}..., its name promises {one.file.promised}; "
-            "get it again"
-        )
+    one.file.refuse_unpublished(source, digest, target.name)
     others = {
         path: there
         for own in one.file.names
@@ -136,7 +149,6 @@ def import_file(source: Path, name: str = "", *, replace: bool = False) -> tuple
             "would change their meaning; --replace if that is meant"
         )
     one.fits(source)
-    target = paths.user_weights() / _name(source, one.file)
     _copy(source, target)
     for path in others.keys() - {target}:
         path.unlink()
@@ -151,10 +163,11 @@ def load_authors(task: str, checkpoint: str | Path | None = None) -> nn.Module:
         checkpoint: file; None = the one that was imported (``repro weights import FILE --as authors-TASK``).
 
     Raises:
-        MissingWeights, ChangedFile: none was imported, or its file is another one now.
+        MissingWeights, ChangedFile: none was brought, or its file is another one now.
         FileNotFoundError, ValueError: no such file; what does not fit in it.
     """
-    return authors.load(checkpoint or find(known(f"authors-{task}").file), task).requires_grad_(False)
+    with opened(known(f"authors-{task}").file, checkpoint) as path:
+        return authors.load(path, task).requires_grad_(False)
 
 
 def check(names: tuple[str, ...] = ()) -> Iterator[Checked]:
@@ -165,25 +178,33 @@ def check(names: tuple[str, ...] = ()) -> Iterator[Checked]:
     """
     if not names:
         for path in exported():
-            yield _tried(path.name, path, read, "ships")
+            yield _shipped(path)
     for name in names or KNOWN:
-        one = known(name)
-        try:
-            path = find(one.file)
-        except features.MissingWeights as missing:
-            yield Checked(name, "missing", str(missing))
-        except ledger.ChangedFile as changed:
-            yield Checked(name, "changed", str(changed))
-        else:
-            yield _tried(name, path, one.fits, "there")
+        yield _checked(name, known(name))
 
 
-def _tried(name: str, path: Path, fits: Callable[[Path], object], state: str) -> Checked:
+def _checked(name: str, one: Known) -> Checked:
+    """The state of a file that others publish, hashed anew."""
     try:
-        fits(path)
+        with opened(one.file, afresh=True) as path:
+            one.fits(path)
+    except features.MissingWeights as missing:
+        return Checked(name, "missing", str(missing))
+    except WrongChecksum as wrong:
+        return Checked(name, "wrong", str(wrong))
+    except ledger.ChangedFile as changed:
+        return Checked(name, "changed", str(changed))
     except ValueError as error:
         return Checked(name, "damaged", str(error))
-    return Checked(name, state, f"{path}, sha256 {ledger.sha256(path)[:12]}...")
+    return Checked(name, "there", f"{path}, sha256 {ledger.digest(path)[:12]}...")
+
+
+def _shipped(path: Path) -> Checked:
+    try:
+        read(path)
+    except ValueError as error:
+        return Checked(path.name, "damaged", str(error))
+    return Checked(path.name, "ships", f"{path}, sha256 {ledger.sha256(path)[:12]}...")
 
 
 def _recognised(source: Path) -> str:

@@ -27,6 +27,7 @@ def load(name: str, weights: str | Path | None = None) -> FeatureNetwork:
 
     Raises:
         MissingWeights: no folder holds the file; nothing is downloaded.
+        WrongChecksum, ChangedFile (ValueErrors): not the file that its name promises, or that was used before.
         ValueError: an unknown name, or a file whose keys or shapes do not fit.
     """
     return NETWORKS[require_choice("feature network", name, tuple(NETWORKS))].load(weights)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from repro.checks import require_shape
-from repro.features.weights import WeightsFile, content_hash, fill, find, read, warn_if_not_published
+from repro.features.weights import WeightsFile, content_hash, fill, opened, read
 
 
 class FrozenNetwork(nn.Module):
@@ -43,9 +43,8 @@ class FrozenNetwork(nn.Module):
             network.randomise(int(weights.removeprefix("random:")))
             network.weights_file = weights
         else:
-            path = Path(weights) if weights is not None else find(cls.file)
-            fill(network, read(path), origin=str(path), unused=cls.file.unused)
-            warn_if_not_published(path)
+            with opened(cls.file, weights) as path:
+                fill(network, read(path), origin=str(path), unused=cls.file.unused)
             network.weights_file = path.name
         network.freeze()
         return network

@@ -31,6 +31,7 @@ class ProcNet(FeatureNetwork):
         ("procnet.safetensors",),
         "this project (it ships in data/weights); made again by `repro weights procnet`",
         "Apache-2.0, as the project",
+        ours=True,
     )
     taps = {f"stage{n}": 2 ** (n - 1) for n in range(1, 6)}  # noqa: RUF012
     # Layers: conv, ReLU (stage 1); then per stage: conv 4x4 stride 2, ReLU, conv 3x3, ReLU.

@@ -32,6 +32,7 @@ class VideoNet(VideoNetwork):
         ("videonet.safetensors",),
         "this project (it ships in data/weights); made again by `repro weights videonet`",
         "Apache-2.0, as the project",
+        ours=True,
     )
     side = 64
     dimension = WIDTHS[-1]
@@ -62,6 +63,7 @@ class SecondVideoNet(VideoNet):
         ("videonet_seed1.safetensors",),
         "this project (it ships in data/weights); made again by `repro weights videonet --seed 1`",
         "Apache-2.0, as the project",
+        ours=True,
     )
 
 

@@ -1,9 +1,9 @@
 """Files of frozen networks: looked up by name, read without executing anything, never downloaded."""
 
+import contextlib
 import hashlib
 import re
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from repro import paths
+from repro.checks import require_file
 from repro.features import ledger
+
+
+class WrongChecksum(ValueError):
+    """A file under its publisher's name is not the publisher's: the checksum in the name is not its own."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,38 @@ class WeightsFile:
     """Address of ``names[0]``, if a program can fetch it."""
     megabytes: float | None = None
     """Size of ``names[0]``, where its publisher says it."""
+    ours: bool = False
+    """Made by this project: it may be made again at any time, and nobody's checksum is remembered."""
 
     @property
     def promised(self) -> str:
-        """First digits of the SHA-256 that the publisher put into the file's name; empty where none is published."""
-        found = re.search(r"-([0-9a-f]{8})\.pth$", self.names[0])
+        """First digits of the SHA-256 that the publisher put into ``names[0]``; empty where none is published."""
+        return self.promise(self.names[0])
+
+    def promise(self, name: str) -> str:
+        """Return the first digits of the SHA-256 that the publisher put into one of the names; empty for others."""
+        found = re.search(r"-([0-9a-f]{8})\.pth$", name) if name in self.names else None
         return found[1] if found else ""
+
+    def refuse_unpublished(self, path: Path, digest: str, name: str = "") -> None:
+        """Raise WrongChecksum if a file does not have the checksum that its name promises.
+
+        Args:
+            path: the file.
+            digest: its SHA-256.
+            name: under which it is to be known; default its own.
+        """
+        if not digest.startswith(promised := self.promise(name or path.name)):
+            raise WrongChecksum(
+                f"{path}: wrong checksum: expected sha256 {promised}..., got {digest[:8]}...: it is not the "
+                f"publisher's file. Remove it and get that (`repro weights fetch`, or {self.url}); a network of your "
+                f"own goes under a name that promises nothing{self._unpromised}"
+            )
+
+    @property
+    def _unpromised(self) -> str:
+        names = [name for name in self.names if not self.promise(name)]
+        return f": {' or '.join(names)}" if names else ", given by its path"
 
 
 class MissingWeights(FileNotFoundError):
@@ -64,35 +95,73 @@ def folders() -> list[Path]:
 
 
 def find(file: WeightsFile) -> Path:
-    """Return the path of the first file found under one of ``file.names``.
+    """Return the path of the first file found under one of ``file.names``, its checksum compared.
 
     Raises:
         MissingWeights: none of the folders holds it.
-        ChangedFile: it is not the file that was imported under its name.
+        WrongChecksum: it is not the file that its name promises.
+        ChangedFile: it is not the file that was imported or first used under its name.
     """
-    for folder in folders():
-        for name in file.names:
-            if (folder / name).is_file():
-                ledger.refuse_changed(folder / name)
-                return folder / name
-    raise MissingWeights(file)
+    return _found(file)[0]
+
+
+def _found(file: WeightsFile, afresh: bool = False) -> tuple[Path, str]:
+    """The path, and its SHA-256 ("" for networks of ours, which nobody compares)."""
+    path = next((path for folder in folders() for name in file.names if (path := folder / name).is_file()), None)
+    if path is None:
+        raise MissingWeights(file)
+    if file.ours:
+        return path, ""
+    digest = ledger.digest(path, afresh=afresh)
+    file.refuse_unpublished(path, digest)
+    ledger.refuse_changed(path, digest)
+    return path, digest
+
+
+@contextlib.contextmanager
+def opened(file: WeightsFile, given: str | Path | None = None, *, afresh: bool = False) -> Iterator[Path]:
+    """Yield the path of a network's file, its checksum compared: the one door through which weights are loaded.
+
+    A file that was found by its name is remembered once the block has ended without an error, that is, once the file
+    was found to fit: a damaged one may be replaced by a whole one.
+
+    Args:
+        file: what is looked for.
+        given: a path, whose name may promise a checksum too; None = found by name.
+        afresh: hash it also when size and time of change say that nobody touched it.
+
+    Raises:
+        FileNotFoundError: no file at the given path.
+        MissingWeights, WrongChecksum, ChangedFile: as for :func:`find`.
+    """
+    if given is not None:
+        path = Path(given)
+        if file.promise(path.name):
+            file.refuse_unpublished(path, ledger.sha256(require_file(path, "weights")))
+        yield path
+        return
+    path, digest = _found(file, afresh)
+    yield path
+    if digest:
+        ledger.keep(path, digest)
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a ``.safetensors`` file, or of a ``.pth`` state dictionary read with ``weights_only``.
 
     Raises:
+        FileNotFoundError, IsADirectoryError: there is no such file.
         ValueError: the file is damaged, holds something else than named tensors, or has another suffix.
     """
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise ValueError(f"expected a .safetensors, .pth or .pt file, got {path}")
+    if not require_file(path, "weights").stat().st_size:
+        raise ValueError(f"cannot read {path}: the file is empty (0 bytes); fetch the file again")
     try:
         if path.suffix == ".safetensors":
             tensors = load_file(path)
         else:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
     except Exception as error:
         raise ValueError(f"cannot read {path}: {error}; fetch the file again") from error
     if not isinstance(tensors, Mapping) or not all(isinstance(t, Tensor) for t in tensors.values()):
@@ -133,17 +202,3 @@ def content_hash(network: nn.Module) -> str:
         digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return f"sha256:{digest.hexdigest()}"
-
-
-def warn_if_not_published(path: Path) -> None:
-    """Warn when a file ``name-XXXXXXXX.pth`` does not have the checksum that its publisher put in its name."""
-    promised = path.stem.rpartition("-")[2]
-    if path.suffix == ".pth" and len(promised) == 8:
-        with path.open("rb") as stream:
-            actual = hashlib.file_digest(stream, "sha256").hexdigest()
-        if not actual.startswith(promised):
-            warnings.warn(
-                f"{path} is not the publisher's file (sha256 {actual[:8]}..., its name promises {promised}):"
-                " results carry the hash of what was loaded; fetch the file again if that is not meant",
-                stacklevel=2,
-            )

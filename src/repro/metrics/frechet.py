@@ -7,7 +7,7 @@ from torch import Tensor
 
 from repro.checks import require_choice, require_shape
 from repro.features import FeatureNetwork, MissingWeights
-from repro.features.weights import WeightsFile, content_hash, find, read
+from repro.features.weights import WeightsFile, content_hash, opened, read
 
 INCEPTION = WeightsFile(
     "fid_torch_fidelity",
@@ -78,22 +78,22 @@ class InceptionFeatures:
 
     Raises:
         MissingWeights: the file is nowhere; ``.need`` is the text for a table.
-        ValueError: the file holds something else.
+        ValueError: the file holds something else, or is not the publisher's.
     """
 
     def __init__(self, device: torch.device | str = "cpu", path: Path | None = None, tap: str = "2048"):
         require_choice("tap", tap, ("2048", "logits", "logits_unbiased"))
-        path = path or find(INCEPTION)
-        read(path)  # named tensors and nothing else, or an error that names the file
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
         self.device = device
-        try:
-            network = FeatureExtractorInceptionV3(
-                "inception-v3-compat", [tap], feature_extractor_weights_path=str(path)
-            )
-        except RuntimeError as error:  # torch's word for keys that do not fit
-            raise ValueError(f"{path} does not hold this Inception: {error}") from error
+        with opened(INCEPTION, path) as file:
+            read(file)  # named tensors and nothing else, or an error that names the file
+            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+            try:
+                network = FeatureExtractorInceptionV3(
+                    "inception-v3-compat", [tap], feature_extractor_weights_path=str(file)
+                )
+            except RuntimeError as error:  # torch's word for keys that do not fit
+                raise ValueError(f"{file} does not hold this Inception: {error}") from error
         self.network = network.to(device)
         self.weights_hash = content_hash(self.network)
 

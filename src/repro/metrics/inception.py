@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from repro.checks import require_shape
-from repro.features.weights import WeightsFile, content_hash, fill, find, read
+from repro.features.weights import WeightsFile, content_hash, fill, opened, read
 
 TORCHVISION_INCEPTION = WeightsFile(
     "inception_torchvision",
@@ -29,15 +29,15 @@ class TorchvisionInception:
 
     Raises:
         MissingWeights: the file is nowhere; ``.need`` is the text for a table.
-        ValueError: the file holds something else.
+        ValueError: the file holds something else, or is not the publisher's.
     """
 
     def __init__(self, device: torch.device | str = "cpu", path: Path | None = None):
-        path = path or find(TORCHVISION_INCEPTION)
-        from torchvision.models import inception_v3
+        with opened(TORCHVISION_INCEPTION, path) as file:
+            from torchvision.models import inception_v3
 
-        network = inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=False)
-        fill(network, read(path), origin=str(path))
+            network = inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=False)
+            fill(network, read(file), origin=str(file))
         network.fc = nn.Identity()
         self.device = device
         self.network = network.to(device).eval().requires_grad_(False)

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from repro.checks import require_choice, require_shape
 from repro.features.network import FeatureNetwork
 from repro.features.squeezenet import SqueezeNet
-from repro.features.weights import WeightsFile, content_hash, fill, find, read
+from repro.features.weights import WeightsFile, content_hash, fill, opened, read
 
 ALEXNET = WeightsFile(
     "lpips_alex",
@@ -38,21 +38,14 @@ class LPIPS:
 
     Raises:
         MissingWeights: the trunk's file is nowhere; ``.need`` is the text for a table.
-        ValueError: the file holds something else.
+        ValueError: the file holds something else, or is not the publisher's.
     """
 
     def __init__(self, trunk: str, device: torch.device | str = "cpu", path: Path | None = None):
         file = TRUNKS[require_choice("LPIPS trunk", trunk, tuple(TRUNKS))]
-        path = path or find(file)
-        import lpips  # only here: a machine that trains need not have it
-
-        with warnings.catch_warnings():
-            # The package asks torchvision for a random trunk in a way that torchvision has deprecated.
-            warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
-            state = torch.get_rng_state()
-            network = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
-            torch.set_rng_state(state)  # the random trunk must not move the caller's random numbers
-        fill(_Trunk(network.net), read(path), origin=str(path), unused=file.unused)
+        with opened(file, path) as found:
+            network = _random(trunk)
+            fill(_Trunk(network.get_submodule("net")), read(found), origin=str(found), unused=file.unused)
         self.name = f"lpips_{trunk}"
         self.device = device
         self.network = network.to(device).eval()
@@ -64,6 +57,19 @@ class LPIPS:
         sizes = require_shape("generated", generated, "B 3 H W")
         require_shape("target", target, "B 3 H W", sizes=sizes)
         return self.network(generated.to(self.device) * 2 - 1, target.to(self.device) * 2 - 1).flatten()
+
+
+def _random(trunk: str) -> nn.Module:
+    """The package's network with its linear weights and a trunk at random; the caller's random numbers stay."""
+    import lpips  # only here: a machine that trains need not have it
+
+    with warnings.catch_warnings():
+        # The package asks torchvision for a random trunk in a way that torchvision has deprecated.
+        warnings.filterwarnings("ignore", category=UserWarning, module="torchvision")
+        state = torch.get_rng_state()
+        network: nn.Module = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
+        torch.set_rng_state(state)
+    return network
 
 
 def unit_features(network: FeatureNetwork, images: Tensor, taps: Sequence[str] | None = None) -> list[Tensor]:
