@@ -111,6 +111,13 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monk
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_another_reason_than_a_full_disk_is_told_as_it_is(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"cannot write .*new\.json: .*; choose another folder") as refused:
+        write_whole(tmp_path / "file" / "new.json", b"new")
+    assert "free space" not in str(refused.value)
+
+
 def test_provenance_names_code_and_versions():
     found = records.provenance()
     assert set(found) == {"commit", "dirty", "code_hash", "versions"}

@@ -5,6 +5,7 @@ so two processes may add rows to one file. A row counts as finished when a recor
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -225,8 +226,20 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        raise OSError(error.errno, f"cannot write {path}: {reason}; free space or choose another folder") from error
+        raise unwritten(path, error) from error
+
+
+def unwritten(path: Path, error: OSError, remedy: str = "choose another folder") -> OSError:
+    """Return the error of a file that could not be written: the system's reason, and what to do.
+
+    Args:
+        path: the file.
+        error: what the system said.
+        remedy: what helps whatever the reason; where the disk is full, freeing space does too.
+    """
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = f"free space or {remedy}" if full else remedy
+    return OSError(error.errno, f"cannot write {path}: {error.strerror or error}; {advice}")
 
 
 def sweep(folder: Path) -> None:

@@ -65,6 +65,11 @@ def test_no_notebook_library_is_needed():
     [
         ({"out": "out.gif"}, "expected a file that ends in .png, .jpg, .jpeg"),
         ({"out": "photo.png"}, "is read and would be overwritten"),
+        ({"out": "photo.png/new/out.png"}, "photo.png is a file, no folder: choose another --out"),
+        ({"out": "./"}, "is a folder: give a name in it"),
+        ({"source": "./"}, "it is a folder, give a file in it"),
+        ({"pose": "./."}, "it is a folder, give a file in it"),
+        ({"size": "0"}, "a multiple of 32 from 64 on, got 0"),
         ({"source": "none.png"}, "no photograph"),
         ({"pose": "none.json"}, "no file"),
         ({"fit": "bodies"}, "unknown fit 'bodies': did you mean 'body'"),

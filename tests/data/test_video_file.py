@@ -1,6 +1,7 @@
 """Videos in and out: what is written comes back, the file is whole or absent, damage is named."""
 
 import contextlib
+import errno
 import io
 import resource
 from fractions import Fraction
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from repro.data import DataError
-from repro.data.video_file import VideoFile, require_writable, write_video
+from repro.data.video_file import VideoFile, write_video
 
 
 def pictures(count=7, height=32, width=48):
@@ -39,8 +40,8 @@ def test_what_is_written_comes_back(tmp_path, name, tolerance):
 
 
 def test_other_endings_and_no_pictures_leave_nothing(tmp_path):
-    with pytest.raises(ValueError, match=r"ends in \.mp4 or \.gif, got 'clip.webp'"):
-        require_writable(tmp_path / "clip.webp")
+    with pytest.raises(ValueError, match=r"ends in \.mp4, \.gif, got 'clip.webp'"):
+        write_video(tmp_path / "clip.webp", pictures(), 25)
     (tmp_path / "clip.mp4").write_bytes(b"the one before")
 
     def broken():
@@ -64,10 +65,21 @@ def full_disk(at):
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, name):
+def test_what_stops_in_the_middle_leaves_nothing_half_written(tmp_path, name):
     noise = torch.randint(0, 256, (20, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    with full_disk(2000), pytest.raises(OSError, match=f"cannot write .*{name}: .*; free space"):
+    words = f"cannot write .*{name}: File too large; choose another folder"
+    with full_disk(2000), pytest.raises(OSError, match=words):
         write_video(tmp_path / name, iter(noise), 25)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"clip\.gif: No space left on device; free space or choose another folder"):
+        write_video(tmp_path / "clip.gif", pictures(), 25)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -79,8 +91,11 @@ class TestDamage:
         with pytest.raises(DataError, match="empty file"):
             VideoFile(tmp_path / "empty.mp4")
         (tmp_path / "text.mp4").write_text("no video")
-        with pytest.raises(DataError, match="damaged video"):
+        with pytest.raises(DataError, match=r"damaged video\n.*text\.mp4: Invalid data found") as damaged:
             VideoFile(tmp_path / "text.mp4")
+        assert "Errno" not in str(damaged.value)
+        with pytest.raises(IsADirectoryError, match=r"no video .*: it is a folder"):
+            VideoFile(tmp_path)
         with av.open(str(tmp_path / "sound.mkv"), "w") as container:
             stream = container.add_stream("pcm_s16le", rate=8000)
             sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -206,7 +207,7 @@ class TestInterruptions:
         try:
             with (
                 before_frame(3, lambda frames: resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))),
-                pytest.raises(OSError, match=r"cannot write .*: .*; free space"),
+                pytest.raises(OSError, match=r"cannot write .*: File too large; choose another folder"),
             ):
                 animate(scene, animator, tmp_path / "clip.mp4")
         finally:
@@ -394,7 +395,7 @@ class TestAnimator:
         asked = Mock(return_value=network())
         monkeypatch.setattr("repro.models.authors.load", asked)
         found = load_animator("latest_net_G.pth", "dance")
-        assert asked.call_args.args == ("latest_net_G.pth", "dance")
+        assert asked.call_args.args == (Path("latest_net_G.pth"), "dance")
         assert (found.size, found.sigma, found.name) == (256, 6.0, "latest_net_G.pth (the authors')")
 
     def test_what_does_not_animate(self, tmp_path):
@@ -407,6 +408,11 @@ class TestAnimator:
         (tmp_path / "text.safetensors").write_text("text")
         with pytest.raises(ValueError, match=r"cannot read .*text\.safetensors"):
             load_animator(tmp_path / "text.safetensors")
+        (tmp_path / "empty.safetensors").touch()
+        with pytest.raises(ValueError, match=r"empty\.safetensors: the file is empty \(0 bytes\)"):
+            load_animator(tmp_path / "empty.safetensors")
+        with pytest.raises(IsADirectoryError, match="it is a folder"):
+            load_animator(tmp_path)
         with pytest.raises(ValueError, match="no network that animates"):
             load_animator(exported(tmp_path / "pair.safetensors", kind="gfla"))
         content = bytearray(exported(tmp_path / "own.safetensors").read_bytes())
@@ -436,7 +442,10 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (("out", "clip.webm"), "ends in .mp4 or .gif"),
+            (("out", "clip.webm"), "ends in .mp4, .gif"),
+            (("out", "photo.png/new/clip.mp4"), "photo.png is a file, no folder: choose another --out"),
+            (("out", "./"), "is a folder: give a name in it"),
+            (("size", "0"), "a multiple of 32 from 64 on, got 0"),
             (("motion", "walk.bvh"), "no motion"),
             (("source", "none.png"), "no photograph"),
             (("fit", "bodies"), "unknown fit 'bodies': did you mean 'body'"),
@@ -451,6 +460,29 @@ class TestCommand:
         assert message in said
         assert said.count("\n") == 1
         assert not list(tmp_path.glob("clip*"))
+
+    @pytest.mark.parametrize("reads", ["source", "source-pose", "motion"])
+    def test_what_is_read_is_never_written_over(self, tmp_path, capsys, monkeypatch, reads):
+        """Given by another way to the same file, before anything is read."""
+        files(tmp_path, 3)
+        (tmp_path / "dance.gif").write_bytes(b"the user's own")
+        (tmp_path / "link.gif").symlink_to("dance.gif")
+        monkeypatch.chdir(tmp_path)
+        for out in ("dance.gif", "link.gif", "./dance.gif"):
+            assert self.run(tmp_path, (reads, "link.gif"), ("out", out)) == 2
+            assert "is read and would be overwritten: choose another --out" in capsys.readouterr().err
+        assert (tmp_path / "dance.gif").read_bytes() == b"the user's own"
+        assert not list(tmp_path.glob("*.frames"))
+
+    def test_nor_are_the_frames_put_into_what_is_read(self, tmp_path, capsys):
+        files(tmp_path, 3)
+        (tmp_path / "clip.gif.frames").mkdir()
+        assert self.run(tmp_path, ("motion", "clip.gif.frames")) == 2
+        assert "clip.gif.frames is read and would be overwritten" in capsys.readouterr().err
+        (tmp_path / "clip.gif.frames").rmdir()
+        (tmp_path / "clip.gif.frames").touch()
+        assert self.run(tmp_path) == 2
+        assert "clip.gif.frames should become a folder, and is a file" in capsys.readouterr().err
 
     def test_damage_in_the_middle_is_named_and_frames_are_kept(self, tmp_path, capsys):
         files(tmp_path, 4)

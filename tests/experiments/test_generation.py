@@ -3,6 +3,7 @@
 import errno
 import json
 import resource
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -250,6 +251,37 @@ class TestOut:
             with pytest.raises(ValueError, match="is read and would be overwritten"):
                 require_writable(tmp_path / "out.png", None, tmp_path / "." / given)
 
+    def test_also_by_another_way_to_the_same_file(self, tmp_path, monkeypatch):
+        (tmp_path / "photo.png").touch()
+        (tmp_path / "link.png").symlink_to("photo.png")
+        monkeypatch.chdir(tmp_path)
+        for out, given in (
+            ("link.png", "photo.png"),
+            ("photo.png", tmp_path / "link.png"),
+            ("./photo.png", "photo.png"),
+        ):
+            with pytest.raises(ValueError, match="is read and would be overwritten: choose another --out"):
+                require_writable(Path(out), given)
+
+    def test_where_nothing_can_be_written(self, tmp_path, monkeypatch):
+        (tmp_path / "out.png").mkdir()
+        with pytest.raises(ValueError, match=r"out\.png is a folder: give a name in it, as .*out\.png/NAME\.png"):
+            require_writable(tmp_path / "out.png")
+        with pytest.raises(ValueError, match="is a folder: give a name in it"):
+            require_writable(tmp_path)
+        (tmp_path / "other.panel.png").mkdir()
+        with pytest.raises(ValueError, match=r"other\.panel\.png is written too, and is a folder"):
+            require_writable(tmp_path / "other.png")
+        (tmp_path / "file").touch()
+        with pytest.raises(NotADirectoryError, match=f"{tmp_path / 'file'} is a file, no folder: choose another --out"):
+            require_writable(tmp_path / "file" / "new" / "out.jpg")
+        assert require_writable(tmp_path / "new" / "newer" / "out.jpg")
+        asked = []
+        monkeypatch.setattr("os.access", lambda path, mode: asked.append(path))  # root may write everywhere
+        with pytest.raises(PermissionError, match=f"no permission to write in {tmp_path}: choose another --out"):
+            require_writable(tmp_path / "new" / "out.jpg")
+        assert asked == [tmp_path]
+
     @pytest.mark.parametrize("name", ["out.png", "out.JPG"])
     def test_written_whole(self, tmp_path, name):
         pixels = torch.arange(3 * 16 * 8).reshape(3, 16, 8).byte() // 2
@@ -263,7 +295,7 @@ class TestOut:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-            with pytest.raises(OSError, match=r"cannot write .*out\.png: .*; free space") as full:
+            with pytest.raises(OSError, match=r"out\.png: File too large; choose another folder") as full:
                 write_picture(tmp_path / "out.png", torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -309,7 +341,7 @@ class TestLoad:
         asked = Mock(return_value=network())
         monkeypatch.setattr("repro.models.authors.load", asked)
         found = load_generator("latest_net_G.pth", "market")
-        assert asked.call_args.args == ("latest_net_G.pth", "market")
+        assert asked.call_args.args == (Path("latest_net_G.pth"), "market")
         assert (found.size, found.sigma, found.stretch) == ((128, 64), 6.0, 1.0)
         assert found.name == "latest_net_G.pth (the authors')"
         monkeypatch.setenv("REPRO_WEIGHTS", str(tmp_path))

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from repro.checks import require_file, require_writable
 from repro.data.problems import DataError, Problem
+from repro.records import unwritten
 
 ENDINGS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".gif")
 Picture = NDArray[np.uint8]
@@ -25,15 +27,14 @@ class VideoFile:
         fps: frames per second.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, IsADirectoryError: no such file.
         DataError: no video, or a video without frames; while iterating: a frame that cannot be decoded or that has
             another size than the first, by its number.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            raise FileNotFoundError(f"no video {path}")
+        require_file(self.path, "video")
         if not self.path.stat().st_size:
             raise self._refusal("empty file", "0 bytes")
         try:
@@ -42,7 +43,7 @@ class VideoFile:
                 rate = (stream.average_rate or stream.guessed_rate) if stream else None
                 empty = stream is not None and next(container.decode(stream), None) is None
         except (av.FFmpegError, EOFError) as error:
-            raise self._refusal("damaged video", str(error)) from error
+            raise self._refusal("damaged video", _reason(error)) from error
         if stream is None or empty:
             raise self._refusal("no frames", "a file without a single picture")
         self.fps = float(rate) if rate else 25.0
@@ -55,7 +56,8 @@ class VideoFile:
                 try:
                     frame = next(frames, None)
                 except (av.FFmpegError, EOFError) as error:
-                    raise self._refusal("damaged frame", f"frame {number} cannot be decoded ({error})") from error
+                    detail = f"frame {number} cannot be decoded ({_reason(error)})"
+                    raise self._refusal("damaged frame", detail) from error
                 if frame is None:
                     return
                 size = size or (frame.width, frame.height)
@@ -70,15 +72,9 @@ class VideoFile:
         return DataError(f"{self.path}: no usable video:", [problem], "Convert it again, or cut off what is damaged.")
 
 
-def require_writable(path: Path) -> Path:
-    """Return ``path`` if a video of that name can be written.
-
-    Raises:
-        ValueError: an ending other than .mp4 and .gif.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"expected a name that ends in {' or '.join(FORMATS)}, got {path.name!r}")
-    return path
+def _reason(error: Exception) -> str:
+    """What FFmpeg says in words, without its numbers; the end of a file comes without a word."""
+    return getattr(error, "strerror", None) or str(error) or "it ends too early"
 
 
 def write_video(path: Path, pictures: Iterator[Tensor], fps: float) -> None:
@@ -94,7 +90,7 @@ def write_video(path: Path, pictures: Iterator[Tensor], fps: float) -> None:
     Raises:
         OSError: disk full or folder not writable; nothing half-written remains.
     """
-    codec, pixel_format, options, frame_of = FORMATS[require_writable(path).suffix.lower()]
+    codec, pixel_format, options, frame_of = FORMATS[require_writable(path, FORMATS).suffix.lower()]
     part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,9 +107,7 @@ def write_video(path: Path, pictures: Iterator[Tensor], fps: float) -> None:
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
-        raise OSError(
-            error.errno, f"cannot write {path}: {error.strerror or error}; free space, then repeat"
-        ) from error
+        raise unwritten(path, error) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from repro import paths
+from repro import checks, paths
 from repro.checks import require_choice
 from repro.data.fitting import FITS, fit
 from repro.data.joints import SIGMA, heatmaps
@@ -192,17 +192,8 @@ def picture(scene: Reposing, output: Output) -> Tensor:
 
 
 def require_writable(out: Path, *inputs: str | Path | None) -> Path:
-    """Return ``out`` if a picture can be written there.
-
-    Raises:
-        ValueError: an ending that is no picture's, or one of the files that are read.
-    """
-    if out.suffix.lower() not in FORMATS:
-        raise ValueError(f"expected a file that ends in {', '.join(FORMATS)}, got {out.name!r}")
-    for one in (out, panel_file(out)):
-        if any(given is not None and Path(given).resolve() == one.resolve() for given in inputs):
-            raise ValueError(f"{one} is read and would be overwritten: choose another --out")
-    return out
+    """Return ``out`` if a picture and its panel can be written there (:func:`repro.checks.require_writable`)."""
+    return checks.require_writable(out, FORMATS, *inputs, also=panel_file(out))
 
 
 def panel_file(out: Path) -> Path:

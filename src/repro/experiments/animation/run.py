@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from repro import checks
 from repro.data.fitting import fit
 from repro.data.joints import is_missing
 from repro.data.motion_source import read_motion
@@ -15,7 +16,7 @@ from repro.data.own_photograph import Photograph
 from repro.data.progress import progress_bar
 from repro.data.skeletons import to_human36m17
 from repro.data.structures import FARTHEST, skeleton_structure
-from repro.data.video_file import require_writable, write_video
+from repro.data.video_file import FORMATS, write_video
 from repro.experiments.animation.animator import Animator
 from repro.experiments.animation.driving import driving_skeletons
 from repro.experiments.animation.frames import FrameFolder, to_bytes
@@ -125,7 +126,7 @@ def animate(
         KeyboardInterrupt: stopped; the state is saved.
     """
     require_writable(out)
-    folder = out.with_name(f"{out.name}.frames")
+    folder = frames_folder(out)
     with only_process(folder), stop_requested() as stop:
         frames = FrameFolder(folder, _identity(scene, animator))
         total = len(scene.joints)
@@ -144,6 +145,16 @@ def animate(
                 frames.save()
         write_video(out, _panels(scene, frames, animator.sigma) if panel else frames.pictures(total), scene.fps)
     return out
+
+
+def require_writable(out: Path, *inputs: str | Path | None) -> Path:
+    """Return ``out`` if a clip and its frames can be written there (:func:`repro.checks.require_writable`)."""
+    return checks.require_writable(out, FORMATS, *inputs, folder=frames_folder(out))
+
+
+def frames_folder(out: Path) -> Path:
+    """Return where the frames of a clip gather: ``OUT.frames`` beside it."""
+    return out.with_name(f"{out.name}.frames")
 
 
 def _generated(
