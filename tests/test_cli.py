@@ -70,6 +70,21 @@ def test_abbreviated_options_start_nothing(arguments, capsys):
     assert "unrecognized arguments" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "cannot write a.png: no space left; free space"), "cannot write a.png: no space left; free space"),
+        (PermissionError(13, "Permission denied", "/a/b"), "/a/b: Permission denied"),
+        (FileNotFoundError("no photograph a.png"), "no photograph a.png"),
+        (ValueError("expected 1, got 2"), "expected 1, got 2"),
+    ],
+)
+def test_an_error_is_said_in_words_and_not_in_the_systems_numbers(error, said, capsys, monkeypatch):
+    monkeypatch.setattr("repro.cli.data.show", Mock(side_effect=error))
+    assert main(["data", "list"]) == 2
+    assert capsys.readouterr().err == f"repro: {said}\n"
+
+
 def test_doctor_and_lists_say_what_is_there(capsys):
     for command in ("doctor", "data list", "weights list", "table II"):
         assert main(command.split()) == 0

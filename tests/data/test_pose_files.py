@@ -26,6 +26,15 @@ def folder(place, frames):
     return place
 
 
+def test_one_thing_and_several_are_counted_in_words(tmp_path):
+    for count, words in ((1, "1 thing is wrong"), (2, "2 things are wrong")):
+        path = write(tmp_path / "poses.json", [{"people": [{}]}] * count)
+        with pytest.raises(DataError, match=f"{words} with these poses"):
+            read_pose_file(path)
+    with pytest.raises(IsADirectoryError, match=f"no file {tmp_path}: it is a folder, give a file in it"):
+        read_pose_file(tmp_path)
+
+
 class TestFolder:
     def test_frames_follow_their_numbers(self, tmp_path):
         starts = {"a_2_keypoints.json": 20.0, "a_10_keypoints.json": 40.0, "a_1_keypoints.json": 10.0}

@@ -182,7 +182,7 @@ class TestFiles:
             same(authors.load(tmp_path / name, task), authors.load(checkpoint, task))
 
     def test_missing_file(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"found none at .*latest_net_G\.pth"):
+        with pytest.raises(FileNotFoundError, match=r"no checkpoint .*latest_net_G\.pth"):
             authors.load(tmp_path / "latest_net_G.pth", "fashion")
 
     def test_other_kinds_of_file(self, tmp_path):
@@ -199,6 +199,17 @@ class TestFiles:
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
         with pytest.raises(ValueError, match=rf"cannot read .*net\{suffix}"):
             authors.load(path, "discriminator-market")
+
+    @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+    def test_empty(self, tmp_path, suffix):
+        path = tmp_path / f"net{suffix}"
+        path.touch()
+        with pytest.raises(ValueError, match=rf"net\{suffix}: the file is empty \(0 bytes\)"):
+            authors.load(path, "dance")
+
+    def test_a_folder(self, tmp_path):
+        with pytest.raises(IsADirectoryError, match=f"no checkpoint {tmp_path}: it is a folder"):
+            authors.load(tmp_path, "dance")
 
     def test_code_in_a_file_is_not_executed(self, tmp_path):
         class Bomb:

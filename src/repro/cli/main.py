@@ -28,9 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError) as error:  # names, values, files, disks: the message says it all
         if options.traceback:
             raise
-        print(f"repro: {error}", file=sys.stderr)
+        print(f"repro: {_words(error)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _words(error: Exception) -> str:
+    """What an error says, without the system's number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.data.joints import MISSING
-from repro.data.problems import DataError, Problem
+from repro.data.problems import DataError, Problem, things_wrong
 
 Array = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def read_test_list(path: str | Path) -> list[Listed]:
             problems.append(Problem("damaged row", f"line {path.name}:{number}", f"line {number}", str(error)))
     if problems:
         remedy = "Expected columns A_paths, B_paths_noise, B_paths_clean, each {'gen': [...], 'ref': [...]}."
-        raise DataError(f"{path}: {len(problems)} things are wrong with the list of test clips:", problems, remedy)
+        raise DataError(f"{path}: {things_wrong(problems)} with the list of test clips:", problems, remedy)
     return rows
 
 

@@ -21,7 +21,7 @@ from repro.data.clip_layouts import CLIP_LAYOUTS, FRAME_RATE, Listed, frame_numb
 from repro.data.images import read_image
 from repro.data.joints import SIGMA, scale_joints
 from repro.data.layouts import SPLITS, read_exclusions
-from repro.data.problems import DataError, Problem
+from repro.data.problems import DataError, Problem, things_wrong
 
 REFERENCE = 0
 """The source picture of a clip is this frame of its video, unless another is asked for."""
@@ -188,7 +188,7 @@ class RealClips:
 
     def _refusal(self, problems: list[Problem]) -> DataError:
         return DataError(
-            f"{self.root}: {len(problems)} things are wrong with {self.name} {self.split}:",
+            f"{self.root}: {things_wrong(problems)} with {self.name} {self.split}:",
             problems,
             f"Repair the files, or record what to leave out: repro.data.check_clips({str(self.root)!r}, {self.name!r})"
             ".write('exclude.txt'), then load(..., exclude='exclude.txt').",

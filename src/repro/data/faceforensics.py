@@ -26,7 +26,7 @@ from repro.data.images import write_image
 from repro.data.joints import SIGMA
 from repro.data.layouts import SPLITS, read_exclusions
 from repro.data.parts import new_part, require_absent
-from repro.data.problems import DataError, Problem, Report
+from repro.data.problems import DataError, Problem, Report, things_wrong
 from repro.data.progress import progress_bar
 
 NAME = "faceforensics"
@@ -153,7 +153,7 @@ class FaceForensics:
 
     def _refusal(self, problems: list[Problem]) -> DataError:
         return DataError(
-            f"{self.root}: {len(problems)} things are wrong with {NAME} {self.split}:",
+            f"{self.root}: {things_wrong(problems)} with {NAME} {self.split}:",
             problems,
             f"Repair the files, or record what to leave out: repro.data.check_faces({str(self.root)!r})"
             ".write('exclude.txt'), then load(..., exclude='exclude.txt').",

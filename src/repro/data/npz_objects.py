@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from repro.checks import require_file
 from repro.data.problems import DataError, Problem
 
 _PLAIN = re.compile(r"[<>=|]?[fiub](1|2|4|8)")
@@ -31,12 +32,11 @@ def read_npz_object(path: str | Path, key: str) -> Any:
     """Return the object stored under ``key``: dictionaries, lists, tuples, numbers, words and numpy arrays of numbers.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, IsADirectoryError: no such file.
         DataError: no npz file, truncated or damaged; no such key; content of any other kind, named and not run.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
+    require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = [name.removesuffix(".npy") for name in archive.namelist()]

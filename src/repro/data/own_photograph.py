@@ -58,7 +58,7 @@ def upright(path: str | Path) -> tuple[Image.Image, tuple[int, int]]:
     the size that is returned.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, IsADirectoryError: no such file.
         DamagedImage (a ValueError): the file is no image, truncated or damaged.
         TooLarge (a ValueError): more pixels than are decoded.
     """
@@ -78,6 +78,8 @@ def upright(path: str | Path) -> tuple[Image.Image, tuple[int, int]]:
                 return _opaque(ImageOps.exif_transpose(file)), size
     except FileNotFoundError:
         raise FileNotFoundError(f"no photograph {path}") from None
+    except IsADirectoryError:
+        raise IsADirectoryError(f"no photograph {path}: it is a folder, give a file in it") from None
     except Image.DecompressionBombError as error:
         raise TooLarge(f"{path}: {error}: make it smaller") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:

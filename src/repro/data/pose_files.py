@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.checks import require_file
 from repro.data.clip_layouts import frame_number
 from repro.data.joints import MISSING
-from repro.data.problems import DataError, Problem
+from repro.data.problems import DataError, Problem, things_wrong
 
 Array = NDArray[np.float64]
 
@@ -78,12 +79,11 @@ def read_pose_file(path: str | Path) -> Detections:
     of OpenPose frames, bare or as ``{"frames": [...], "fps": 25}``.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, IsADirectoryError: no such file.
         DataError: damaged JSON (line and column), or none of these; each damaged frame by its number.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
+    require_file(path)
     remedy = f"Expected {FORMS}."
     try:
         content = _load(path)
@@ -218,4 +218,4 @@ def _problem(where: str, damage: _Damaged) -> Problem:
 def _refuse(place: Path, problems: Iterable[Problem], remedy: str) -> None:
     found = list(problems)
     if found:
-        raise DataError(f"{place}: {len(found)} things are wrong with these poses:", found, remedy)
+        raise DataError(f"{place}: {things_wrong(found)} with these poses:", found, remedy)

@@ -34,6 +34,11 @@ class DataError(ValueError):
         super().__init__(f"{head}\n{describe(problems)}\n{remedy}")
 
 
+def things_wrong(problems: Sequence[Problem]) -> str:
+    """Return how many problems there are, as a head says it: "1 thing is wrong", "2 things are wrong"."""
+    return "1 thing is wrong" if len(problems) == 1 else f"{len(problems)} things are wrong"
+
+
 def describe(problems: Sequence[Problem], shown: int = SHOWN) -> str:
     """Return the problems as text: each kind with its count, then the first few of each kind."""
     lines = []

@@ -16,7 +16,7 @@ from repro.data.images import damage, read_image
 from repro.data.joints import SIGMA, is_missing, scale_joints
 from repro.data.layouts import LAYOUTS, SPLITS, Layout, read_exclusions, scan_pairs
 from repro.data.pair import Pair
-from repro.data.problems import DataError, Problem, Report
+from repro.data.problems import DataError, Problem, Report, things_wrong
 from repro.data.progress import progress_bar
 
 
@@ -61,7 +61,7 @@ class RealPairs:
         found = inspect(layout, self.root, split, self.annotation_size, entries)
         if found.problems:
             raise DataError(
-                f"{self.root}: {len(found.problems)} things are wrong with {name} {split}:",
+                f"{self.root}: {things_wrong(found.problems)} with {name} {split}:",
                 found.problems,
                 f"Repair the files, or record what to leave out: repro.data.check({str(root)!r}, {name!r})"
                 ".write('exclude.txt'), then load(..., exclude='exclude.txt').",

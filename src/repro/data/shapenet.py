@@ -21,7 +21,7 @@ from repro.checks import require_choice
 from repro.data.joints import SIGMA
 from repro.data.layouts import SPLITS
 from repro.data.pair import Pair
-from repro.data.problems import DataError, Problem, Report
+from repro.data.problems import DataError, Problem, Report, things_wrong
 from repro.data.progress import progress_bar
 from repro.data.view_code import AZIMUTHS, ELEVATIONS, view_code, view_number
 
@@ -87,7 +87,7 @@ class ShapeNetPairs:
         self.category = _category(self.file)
         found = inspect(self.file, split)
         if found.problems:
-            head = f"{self.file}: {len(found.problems)} things are wrong with shapenet {self.category} {split}:"
+            head = f"{self.file}: {things_wrong(found.problems)} with shapenet {self.category} {split}:"
             raise DataError(head, found.problems, REMEDY)
         self.views = found.views
         number = {model: index for index, model in enumerate(found.models)}

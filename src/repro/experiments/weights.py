@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from repro import paths
+from repro.checks import require_file
 from repro.config import Config, from_mapping
 from repro.records import Record, table_slug, write_whole
 from repro.training import build_generator
@@ -99,11 +100,11 @@ def load_exported(path: Path) -> Exported:
     """Return the network of a file that :func:`export` wrote.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, IsADirectoryError: no such file.
         ValueError: no file of that kind, or a damaged one.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights {path}")
+    if not require_file(path, "weights").stat().st_size:
+        raise ValueError(f"cannot read {path}: the file is empty (0 bytes): {REMEDY}")
     try:
         with safe_open(path, framework="pt") as stream:
             header = stream.metadata() or {}

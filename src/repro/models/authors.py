@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from repro.checks import require_choice
+from repro.checks import require_choice, require_file
 from repro.models.discriminators import LAYERS, ImageDiscriminator
 from repro.models.face import FaceGFLA
 from repro.models.flow_estimator import FlowEstimator, FlowPyramid
@@ -110,7 +110,7 @@ def load(checkpoint: str | Path | Mapping[str, Tensor], task: str) -> nn.Module:
             "discriminator-market", "discriminator-temporal" (of dance), "discriminator-face".
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError, IsADirectoryError: there is no such file.
         ValueError: unknown task, a file that cannot be read, or keys that are unknown, missing, misshapen, not
             finite or contradictory: one message lists them.
     """
@@ -196,17 +196,18 @@ def _classic(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> tuple[Mapping[str, Tensor], str]:
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a checkpoint file, found none at {path}: check the path")
+    require_file(path, "checkpoint")
     if path.suffix not in (".pth", ".safetensors"):
         raise ValueError(f"expected a .pth or .safetensors file, got {path}")
+    if not path.stat().st_size:
+        raise ValueError(f"cannot read {path}: the file is empty (0 bytes); get it again")
     try:
         if path.suffix == ".safetensors":
             content = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can raise anything
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0] or type(error).__name__  # some come without a word
         raise ValueError(
             f"cannot read {path} as a state dictionary of tensors ({reason}): it is damaged, or it holds more than "
             "tensors, which is never executed; get the file again"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from repro.checks import require_file
 from repro.data.problems import DataError, Problem
 
 
@@ -17,14 +18,13 @@ class Reader:
         words: that line's words.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, IsADirectoryError: no such file.
         DataError: the file is empty or no text.
     """
 
     def __init__(self, path: str | Path, comment: str | None = None):
         self.path, self.number, self.words = Path(path), 0, [""]
-        if not self.path.is_file():
-            raise FileNotFoundError(f"no file {path}")
+        require_file(self.path)
         try:
             lines = self.path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
