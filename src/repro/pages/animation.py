@@ -117,6 +117,7 @@ def generated(found: Sequence[Record], wanted: Request, number: int = 0) -> dict
     clip = next(iter(clips.values()))
     drawn = skeleton_structure(clip.joints_noisy, clip.size, "coco17", clip.sigma)[:, -3:] / 255
     made = {"source": clip.source.expand_as(clip.frames), "detected": drawn, "true": clip.frames}
+    clips.pop("copy_source", None)  # the source stands there
     for row, clip in clips.items():
         config = from_mapping(first[row].config)
         if not learns("IV", row):
