@@ -1,5 +1,7 @@
 """How close is equal, by dtype, in one place; and failures that show the worst element (torch's message does)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,12 @@ def assert_close(actual: Tensor, expected: Tensor | float | list, name: str = ""
     )
 
 
-def assert_not_worse_than_plain(fast: Tensor, plain: Tensor, reference: Tensor, factor: float = 2.0) -> None:
-    """In low precision a fast path may err at most ``factor`` times as much as plain torch does (float64 reference)."""
-    fast_error, plain_error = ((x.double() - reference).abs().mean().item() for x in (fast, plain))
-    assert fast_error <= factor * plain_error, f"mean error {fast_error:.3g}, plain torch {plain_error:.3g}"
+def assert_not_worse_than_plain(
+    fast: Tensor, plain: Tensor, reference: Tensor, factor: float = 2.0, of: Callable[[Tensor], Tensor] = Tensor.mean
+) -> None:
+    """In low precision a fast path may err at most ``factor`` times as much as plain torch does (float64 reference).
+
+    ``of`` makes one number of the errors of all elements: their mean, or their worst.
+    """
+    fast_error, plain_error = (of((x.double() - reference).abs()).item() for x in (fast, plain))
+    assert fast_error <= factor * plain_error, f"{of.__name__} error {fast_error:.3g}, plain torch {plain_error:.3g}"

@@ -8,6 +8,10 @@
 
 Values and gradients equal those of the reference, which is written on ``extract_patches``, to round-off, at integer
 positions and far outside included. The fast path has first derivatives only; the reference has them all.
+
+The same bits every time on a CPU, where sums have one order at no cost. On GPUs the source's gradient is summed by
+atomics in any order; ``torch.use_deterministic_algorithms(True)`` takes a sorted sum instead, whose cost
+``benchmarks/gpu.py`` measures.
 """
 
 import torch
@@ -93,7 +97,9 @@ def attend(source: Tensor, flow: Tensor, coefficients: Tensor, mean: bool = True
         impl: "fused" never stores a patch; "reference" is Eq. 9 on patches; "auto" is "fused".
 
     Returns:
-        (B, C, H, W), dtype of ``source``. NaN in the flow gives NaN at that position only.
+        (B, C, H, W), dtype of ``source``. NaN in the flow gives NaN at that position only; backward, at that position
+        of flow and coefficients and in the (k + 1) x (k + 1) pixels of the source that its window touches, an axis with
+        NaN being read at place 0.
 
     Raises:
         TypeError, ValueError: shapes that do not fit, a number of coefficients that is no odd square, an unknown

@@ -68,12 +68,19 @@ def kernels_for(tensor: Tensor) -> ModuleType | None:
 
 @functools.cache
 def triton_kernels() -> ModuleType | None:
-    """Return the module of Triton kernels; where Triton is missing say so, once, and return None."""
+    """Return the module of Triton kernels; where they cannot run say so, once, and return None.
+
+    Triton's first launch on a GPU builds a little C, so a missing compiler or header shows only then: one is tried.
+    """
     try:
         from repro.ops import attention_kernels
-    except ImportError as error:
+
+        if torch.cuda.is_available():
+            attention_kernels.try_out(torch.device("cuda"))
+    except Exception as error:  # whatever it is, plain torch gives the same numbers
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         warnings.warn(
-            f"local attention runs without its Triton kernels: {error}; install triton to have them",
+            f"local attention runs without its Triton kernels: {reason}; they need triton, a C compiler and Python.h",
             stacklevel=2,
         )
         return None
