@@ -28,7 +28,7 @@ RIVALS: dict[str, Callable[..., Tensor]] = {
 BASELINE = "patches (grid_sample)"
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> dict[str, Any]:
     options = measure.options(
         argv,
         "Measure local attention against materialised patches and others.",
@@ -60,6 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         record["growth"].append({"side": side, "channels": channels, "k": k, "batch": size, "ratio": ratio, **times})
         print(f"{size} x {side}x{side}x{channels} k{k}: {ratio:.2f} times", flush=True)
     print("record:", measure.write("attention", device, record, options.out))
+    return record
 
 
 def growth(tiny: bool, batch: int) -> list[tuple[int, int, int, int]]:

@@ -3,10 +3,11 @@
     python benchmarks/gpu.py --out DIR           on a GPU
     python benchmarks/gpu.py --tiny --out DIR    a rehearsal on the CPU, the kernels left out
 
-Five parts, each with a record of its own, so that a stop in the middle loses no finished part: the kernels against
-float64 (kernels.DEVICE.json), ``attention.py``, ``step.py``, ``inference.py`` and ``loss.py``. On GPUs the
-deterministic mode is timed as well.
-Without --out the records go to data/records/benchmarks.
+Parts with a record of their own, each written as soon as it is there, so that a stop in the middle loses little: the
+kernels against float64 (kernels.DEVICE.json), ``attention.py``, ``step.py``, ``inference.py`` and ``loss.py``; then the
+cost of torch's deterministic mode. The record of the kernels also holds the verdicts on the bars, and what was skipped:
+past MINUTES no part begins, and what has begun ends after a few rounds.
+Without --out the records go to data/records/benchmarks. Without a GPU nothing is measured.
 """
 
 import argparse
@@ -22,8 +23,19 @@ import torch
 from bench import measure
 
 from repro.ops import local_attention
+from repro.ops.precision import without_tf32
 
+MINUTES = 7.5  # of the eight; the rest is for what is under way
 NAMES = ("value", "source", "target", "flow", "weight1", "bias1", "weight2", "bias2")
+BARS = {  # name: limit, and whether it is the most or the least
+    "worst error over plain torch's": (2.0, "at most"),
+    "gather 64x64x128 k5, microseconds": (30.0, "at most"),
+    "gather 32x32x256 k3, microseconds": (10.0, "at most"),
+    "block 64x64x128 k5, times patches": (8.0, "at least"),
+    "block 32x32x256 k3, times patches": (4.0, "at least"),
+    "step in bfloat16, times patches in float32": (3.0, "at least"),
+    "step at equal precision, times patches": (1.5, "at least"),
+}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,27 +44,81 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=100, help="interleaved rounds of the operation")
     parser.add_argument("--out", type=Path, help="folder of the records")
     options = parser.parse_args(argv)
-    device = torch.device("cpu" if options.tiny else "cuda")
-    start = time.monotonic()
-    print("record:", measure.write("kernels", device, correctness(device, options.tiny), options.out), flush=True)
-    print(f"correctness: {time.monotonic() - start:.0f} s", flush=True)
+    if not options.tiny and not torch.cuda.is_available():  # `make bench` runs every script as it is
+        print("nothing measured: this needs a GPU; --tiny rehearses on the CPU")
+        return
+    device, start = torch.device("cpu" if options.tiny else "cuda"), time.monotonic()
+    end = start + 60 * MINUTES
     common = ["--device", device.type, *(["--tiny"] if options.tiny else [])]
     common += ["--out", str(options.out)] if options.out else []
-    attention.main([*common, "--rounds", "3" if options.tiny else str(options.rounds)])
-    print(f"operation: {time.monotonic() - start:.0f} s", flush=True)
-    for part in (step, inference, loss):
-        part.main([*common, "--rounds", "2" if options.tiny else "20"])
-        print(f"{part.__name__}: {time.monotonic() - start:.0f} s", flush=True)
-    print(f"all: {time.monotonic() - start:.0f} s", flush=True)
+    many, some = ("1", "1") if options.tiny else (str(options.rounds), "20")
+    parts = {
+        "kernels": lambda: correctness(device, options.tiny, end),
+        "attention": lambda: attention.main([*common, "--rounds", many]),
+        "step": lambda: step.main([*common, "--rounds", some]),
+        "inference": lambda: inference.main([*common, "--rounds", some]),
+        "loss": lambda: loss.main([*common, "--rounds", some]),
+        "deterministic": lambda: deterministic(device, options.tiny),
+    }
+    found: dict[str, Any] = {}
+    skipped: list[str] = []
+    for name, part in parts.items():
+        if time.monotonic() > end:
+            skipped.append(name)
+            print(f"{name}: skipped, the time is over", flush=True)
+            continue
+        with measure.until(end):
+            found[name] = part()
+        record = found["kernels"] | {"deterministic": found.get("deterministic")}
+        record |= {"verdicts": verdicts(found), "skipped": skipped, "caches": "warm (L2)"}
+        path = measure.write("kernels", device, record, options.out)
+        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
+    measure.write("kernels", device, record | {"skipped": skipped}, options.out)
+    for name, verdict in record["verdicts"].items():
+        reached = "reached" if verdict["reached"] else "not reached"
+        print(f"{name}: {verdict['value']:.2f}, wanted {verdict['wanted']}: {reached}")
+    print("record:", path)
 
 
-def correctness(device: torch.device, tiny: bool) -> dict[str, Any]:
+def verdicts(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return value, wish and whether it is reached, of every bar that the parts so far can answer."""
+    values = {}
+    ratios = [case["worst_ratio"] for case in found["kernels"]["cases"] if "worst_ratio" in case]
+    if ratios:
+        values["worst error over plain torch's"] = max(ratios)
+    for layer in found.get("attention", {}).get("layers", ()):
+        if layer["dtype"] == "float32":
+            values[f"gather {layer['layer']}, microseconds"] = 1e6 * layer["gather_forward_seconds"]["median"]
+            ours = layer["methods"]["ours"]
+            values[f"block {layer['layer']}, times patches"] = ours["times_the_speed_of_patches"]
+    medians = {name: times["median"] for name, times in found.get("step", {}).get("seconds", {}).items()}
+    if "ours, bfloat16" in medians:
+        plain = step.PATCHES
+        values["step in bfloat16, times patches in float32"] = medians[plain] / medians["ours, bfloat16"]
+        values["step at equal precision, times patches"] = min(
+            medians[f"patches, {dtype}"] / medians[f"ours, {dtype}"] for dtype in ("float32", "bfloat16")
+        )
+    return {
+        name: {
+            "value": values[name],
+            "wanted": f"{kind} {limit:g}",
+            "reached": values[name] <= limit if kind == "at most" else values[name] >= limit,
+        }
+        for name, (limit, kind) in BARS.items()
+        if name in values
+    }
+
+
+def correctness(device: torch.device, tiny: bool, end: float = float("inf")) -> dict[str, Any]:
     """Return, per case, the error of the fast path and that of plain torch in the same dtype, both against float64."""
     cases: list[dict[str, Any]] = []
     sides = {"8x8x4 k3": (8, 4, 3)} if tiny else {"5x5x130 k3": (5, 130, 3), **attention.LAYERS}
-    with torch.backends.cudnn.flags(allow_tf32=False):
+    with without_tf32(device):
         for name, (side, channels, k) in sides.items():
             for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+                if time.monotonic() > end:
+                    print(f"{name} {dtype}: skipped, the time is over")
+                    continue
                 errors = errors_of(attention.arguments(2, side, channels, k, device, dtype))
                 case = {"layer": name, "dtype": str(dtype)[6:], "errors": errors}
                 if dtype != torch.float64:  # there plain torch is the truth itself
@@ -62,8 +128,7 @@ def correctness(device: torch.device, tiny: bool) -> dict[str, Any]:
                 print(
                     f"{name} {dtype}: {worst:.1e}; {case.get('worst_ratio', 0):.2f} times plain torch's error at worst"
                 )
-    return {"what": "mean error against float64: [fast path, plain torch]", "cases": cases,
-            "deterministic": deterministic(device, tiny)}  # fmt: skip
+    return {"what": "mean error against float64: [fast path, plain torch]", "cases": cases}
 
 
 def errors_of(given: list[torch.Tensor]) -> dict[str, tuple[float, float]]:
@@ -96,7 +161,7 @@ def deterministic(device: torch.device, tiny: bool) -> dict[str, Any]:
 
     times = measure.interleaved({"free": work, "deterministic": ordered}, device, 3 if tiny else 50)
     first = ordered()
-    same = all(torch.equal(x, y) for _ in range(100) for x, y in zip(first, ordered()))
+    same = all(torch.equal(x, y) for _ in range(3 if tiny else 100) for x, y in zip(first, ordered()))
     return {"seconds": times, "slower": times["deterministic"]["median"] / times["free"]["median"], "same_bits": same}
 
 

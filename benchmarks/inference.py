@@ -14,7 +14,7 @@ from bench.network import Prepared
 from step import PATCHES, variants
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> dict[str, Any]:
     options = measure.options(
         argv, "Measure one forward pass with and without patches.", cpu_batch=1, rounds=7, tiny="64x64, width 1/8"
     )
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
             {"size": size, "batch": images} | measure.compared(works, PATCHES, device, options.rounds)
         )
     print("record:", measure.write("inference", device, record, options.out))
+    return record
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ SCALES = {"relu4_1, 32x32x512": (32, 512, 3), "relu3_1, 64x64x256": (64, 256, 5)
 SIGMA = 2.0
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> dict[str, Any]:
     options = measure.options(
         argv, "Measure the flow losses against their plain forms.", cpu_batch=1, rounds=5, tiny="small maps"
     )
@@ -46,6 +46,7 @@ def main(argv: list[str] | None = None) -> None:
             measured = measure.compared(works, "plain", device, options.rounds)
             record["scales"].append({"scale": name, "loss": loss, "difference": difference} | measured)
     print("record:", measure.write("loss", device, record, options.out))
+    return record
 
 
 def both_ways(features: Tensor, flow: Tensor, window: int) -> dict[str, tuple[Callable[[], Tensor], ...]]:

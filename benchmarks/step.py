@@ -18,7 +18,7 @@ from bench.network import Prepared, Way
 PATCHES = "patches, float32"
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> dict[str, Any]:
     options = measure.options(
         argv, "Measure a training step with and without patches.", cpu_batch=1, rounds=5, tiny="64x64, width 1/8"
     )
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     record |= measure.compared(works, PATCHES, device, options.rounds)
     record["same_losses"] = same_losses(device, 5 if options.tiny else 200)
     print("record:", measure.write("step", device, record, options.out))
+    return record
 
 
 def variants(device: torch.device) -> dict[str, Way]:

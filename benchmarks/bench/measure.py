@@ -1,15 +1,17 @@
 """How the benchmarks measure: rounds that interleave the rivals, medians with spread, memory, the machine's own limits.
 
-CPU: processor time of one thread, so that other programs on the machine count little. GPU: events on the stream.
-Only ratios within one run mean something.
+CPU: processor time of one thread, so that other programs on the machine count little. GPU: events on the stream; work
+of less than a millisecond is repeated behind a pause, so that the time is the GPU's and not that of Python, which hands
+it over. Every call finds in the cache (L2) what the one before left there. Only ratios within one run mean something.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +22,57 @@ from repro import paths, records
 from repro.training.host import describe
 
 Work = Callable[[], object]
+SHORT = 1e-3  # seconds; work of a GPU below this is repeated
+REPEATS = 20
+CYCLES = 2e9  # of a GPU's clock in a second, at most
+FEWEST = 3  # rounds that also a measurement out of time has
+_ends = [float("inf")]  # moments of time.monotonic, of the innermost ``until`` last
+
+
+@contextlib.contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Let measurements in this block end after :data:`FEWEST` rounds once ``time.monotonic()`` is past the moment."""
+    _ends.append(min(moment, _ends[-1]))
+    try:
+        yield
+    finally:
+        _ends.pop()
 
 
 def seconds(work: Work, device: torch.device) -> float:
-    """Return what one call costs: processor time on a CPU, time between two events on a GPU."""
+    """Return what one call costs: processor time on a CPU, the GPU's own time on a GPU."""
     if device.type != "cuda":
         start = time.process_time()
         work()
         return time.process_time() - start
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    work()
-    end.record()
-    end.synchronize()
-    return start.elapsed_time(end) / 1000
+    torch.cuda.synchronize(device)
+    begun = time.monotonic()
+    once = _between_events(work, 1, 0)
+    handing_over = time.monotonic() - begun
+    return once if once > SHORT and once > handing_over / 2 else _between_events(work, REPEATS, REPEATS * handing_over)
+
+
+def _between_events(work: Work, repeats: int, pause: float) -> float:
+    """Return the GPU's seconds for one of some calls that were handed over while it paused (a second at most)."""
+    before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    if pause:
+        torch.cuda._sleep(int(min(pause, 1.0) * CYCLES))
+    before.record()
+    for _ in range(repeats):
+        work()
+    after.record()
+    after.synchronize()
+    return before.elapsed_time(after) / 1000 / repeats
 
 
 def interleaved(works: Mapping[str, Work], device: torch.device, rounds: int) -> dict[str, dict[str, float]]:
-    """Return median, quartiles and rounds of every work; each round runs all of them once, after one warm-up each."""
+    """Return median, quartiles and rounds of every work; each round measures all of them, after one warm-up each."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
+    for number in range(rounds):
+        if number >= FEWEST and time.monotonic() > _ends[-1]:
+            break
         for name, work in works.items():
             times[name].append(seconds(work, device))
     return {name: spread(values) for name, values in times.items()}

@@ -154,7 +154,7 @@ def _gather_backward(
                 tl.atomic_add(of_source + numbers, weight[:, None] * received, mask=mask, sem="relaxed")
             if (u > 0) & (v > 0):  # the tap between this pixel and the three before it
                 # Differences of pixels first: beyond the edge, where pixels are equal, the flow's gradient is just 0.
-                upper = worths_above[v] - worths_above[v - 1]
+                upper = worths_above[v] - worths_above[v - 1]  # type: ignore[var-annotated]
                 lower = worth - worths[v - 1]
                 top = worths_above[v - 1] + alpha * upper
                 down = worths[v - 1] + alpha * lower - top
