@@ -4,14 +4,16 @@
     python benchmarks/attention.py --device cuda         the same on a GPU, batch 8, in float32 and bfloat16
     python benchmarks/attention.py --tiny --out DIR      a rehearsal in seconds; the record goes elsewhere
 
-Writes data/records/benchmarks/attention.DEVICE.json. About five minutes on one core.
+On a CPU ours and patches are also measured alone, in fresh processes (``bench/pair.py``): the ratio of those is the one
+that a first call meets. Writes data/records/benchmarks/attention.DEVICE.json, after every layer. About seven minutes on
+one core.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from bench import measure, rivals
+from bench import measure, pair, rivals
 from torch import Tensor
 
 from repro.ops import attend, local_attention
@@ -51,8 +53,11 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     for dtype in dtypes:
         for name, (side, channels, k) in layers.items():
             entry = one_layer(batch, side, channels, k, device, dtype, options.rounds, record["limits"][str(dtype)[6:]])
+            if device.type == "cpu":
+                entry["fresh_processes"] = pair.measured(side, channels, k, batch, options.rounds)
             record["layers"].append({"layer": name, "dtype": str(dtype)[6:]} | entry)
             print_layer(record["layers"][-1])
+            measure.write("attention", device, record, options.out)
     for side, channels, k, size in growth(options.tiny, batch):
         works = {n: step(RIVALS[n], arguments(size, side, channels, k, device)) for n in ("ours", BASELINE)}
         times = measure.interleaved(works, device, max(3, options.rounds // 3))
@@ -103,9 +108,10 @@ def one_layer(
     truth = step(rivals.patches_by_index, [x.detach().double().requires_grad_() for x in given])()
     frozen = [x.detach() for x in given]
     coefficients = torch.rand(batch, k * k, side, side, device=device)
+    last = frozen[0].contiguous(memory_format=torch.channels_last)  # as the kernels read it, without a copy
     forward = {
         "ours, forward": lambda: local_attention(*frozen),
-        "ours, gather forward": lambda: attend(frozen[0], frozen[2], coefficients),
+        "ours, gather forward": lambda: attend(last, frozen[2], coefficients),
     }
     times = measure.interleaved(works | forward, device, rounds)
     work, moved = cost(batch, side, channels, k, given[0].element_size())
@@ -167,6 +173,11 @@ def print_layer(entry: dict[str, Any]) -> None:
             f"  {100 * m['share_of_limit']:5.1f} % of the limit  kept {m['kept_bytes'] / 2**20:8.2f} MiB"
             f"  peak {m['peak_bytes'] / 2**20:8.2f} MiB  error {m['worst_relative_error_of_gradients']:.1e}",
             flush=True,
+        )
+    for name, alone in entry.get("fresh_processes", {}).items():
+        faults = ", ".join(f"{who} {count}" for who, count in alone["page_faults"].items())
+        print(
+            f"  in a fresh process, {name}: {alone['times_the_speed_of_patches']:.2f} x; page faults a call: {faults}"
         )
 
 

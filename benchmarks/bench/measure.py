@@ -178,12 +178,21 @@ def chosen(options: argparse.Namespace) -> torch.device:
     return torch.device(options.device)
 
 
+def processor() -> str:
+    """Return the processor's name where the system tells it (Linux), and the instructions that torch uses on it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return ", ".join([*names[:1], torch.backends.cpu.get_cpu_capability()])
+
+
 def write(name: str, device: torch.device, record: dict[str, Any], folder: Path | None = None) -> Path:
     """Write the record with its provenance to ``data/records/benchmarks/NAME.DEVICE.json`` and return the path."""
     kind = torch.cuda.get_device_name(device).lower().replace(" ", "-") if device.type == "cuda" else device.type
     path = (folder or paths.records() / "benchmarks") / f"{name}.{kind}.json"
     head = {
-        "schema": 1, "benchmark": name, "device": describe(device), "threads": torch.get_num_threads(),
+        "schema": 1, "benchmark": name, "device": describe(device), "processor": processor(),
+        "threads": torch.get_num_threads(),
         "tf32": {"convolutions": torch.backends.cudnn.allow_tf32, "products": torch.backends.cuda.matmul.allow_tf32},
         "started": records.now(), **records.provenance(),
     }  # fmt: skip
