@@ -52,6 +52,17 @@ def test_tables_and_pictures_hold_the_record():
     assert [line.get_ydata().tolist() for line in reached] == [[50.0]]
 
 
+def test_table_of_fresh_processes_tells_both_ratios_and_the_page_faults():
+    def alone(ratio, faults):
+        return {"seconds": {"ours": {"median": 0.002}, "patches": {"median": 0.002 * ratio}},
+                "page_faults": {"ours": 1, "patches": faults}, "times_the_speed_of_patches": ratio}  # fmt: skip
+
+    layer = {"layer": "small", "fresh_processes": {"as it is": alone(5.0, 70000), "memory kept": alone(4.0, 0)}}
+    table = performance.fresh_processes_table({"layers": [layer]})
+    assert table.loc[("small", "as it is")].tolist() == [2.0, 10.0, "5.00 x", 1, 70000]
+    assert table.loc[("small", "memory kept")].tolist() == [2.0, 8.0, "4.00 x", 1, 0]
+
+
 def test_comparison_table():
     compared = {"seconds": {"ours": METHOD["seconds"]},
                 "ratios": {"ours": {"times_the_speed": 1.5, "peak_bytes_of_baseline": 0.25}}}  # fmt: skip

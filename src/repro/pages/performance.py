@@ -113,6 +113,22 @@ def methods_table(record: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(lines).set_index(["layer", "dtype", "method"])
 
 
+def fresh_processes_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Return one line per layer and allocator: ours and patches alone in a process, and the page faults of a call."""
+    lines = {
+        (layer["layer"], name): {
+            "ours, ms": round(alone["seconds"]["ours"]["median"] * 1e3, 1),
+            "patches, ms": round(alone["seconds"]["patches"]["median"] * 1e3, 1),
+            "speed": f"{alone['times_the_speed_of_patches']:.2f} x",
+            "page faults, ours": alone["page_faults"]["ours"],
+            "page faults, patches": alone["page_faults"]["patches"],
+        }
+        for layer in record["layers"]
+        for name, alone in layer["fresh_processes"].items()
+    }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis(["layer", "allocator"])
+
+
 def comparison_table(compared: dict[str, Any]) -> pd.DataFrame:
     """Return one line per way of a comparison: median, quartiles, speed and peak memory against its baseline."""
     lines = {}
