@@ -7,6 +7,7 @@ The compiler takes a minute before the first step; its steps are those after it.
 Writes data/records/benchmarks/switches.DEVICE.json.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from bench import measure
@@ -22,12 +23,17 @@ WAYS = {
 
 def main(argv: list[str] | None = None) -> None:
     options = measure.options(
-        argv, "Measure torch's switches in a training step.", cpu_batch=2, rounds=5, tiny="64x64, width 1/8"
+        argv,
+        "Measure torch's switches in a training step.",
+        cpu_batch=2,
+        rounds=5,
+        tiny="64x64, width 1/8, traced but not compiled",
     )
     device = measure.chosen(options)
     size, width = (64, 0.125) if options.tiny else (128, 0.25)
     batch = options.batch or (8 if device.type == "cuda" else 2)
-    works = {name: Prepared(size, width, batch, device, way).step for name, way in WAYS.items()}
+    ways = {name: replace(way, backend="eager") if options.tiny else way for name, way in WAYS.items()}
+    works = {name: Prepared(size, width, batch, device, way).step for name, way in ways.items()}
     record: dict[str, Any] = {
         "command": measure.command("switches", argv),
         "what": "GFLA fashion: seconds of a training step (generator) by torch's switches, interleaved",

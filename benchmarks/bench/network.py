@@ -25,12 +25,14 @@ class Way:
         bfloat16: autocast is on.
         channels_last: weights and images are laid out with the channels last.
         compiled: by torch.compile.
+        backend: of torch.compile; a rehearsal takes one that makes no machine code.
     """
 
     patches: bool = False
     bfloat16: bool = False
     channels_last: bool = False
     compiled: bool = False
+    backend: str = "inductor"
 
 
 class Prepared:
@@ -55,7 +57,7 @@ class Prepared:
         self.model = GFLA.preset("fashion", width=width, seed=0).to(device, memory_format=layout)
         self.source, self.target, *self.poses = (draw(c) for c in (3, 3, POSE_CHANNELS, POSE_CHANNELS))
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4)
-        self.forward: Callable = torch.compile(self.model) if way.compiled else self.model
+        self.forward: Callable = torch.compile(self.model, backend=way.backend) if way.compiled else self.model
 
     def step(self) -> Tensor:
         """Return the loss of one training step: L1 to the target and the affine regularisation, backward, Adam.
