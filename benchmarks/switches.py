@@ -1,12 +1,14 @@
-"""What torch's switches add to a training step without patches: channels last and torch.compile, alone and together.
+"""What torch's switches add to a training step without patches: channels last, torch.compile, both; and threads.
 
     python benchmarks/switches.py                        128x128, width 1/4, batch 2, one CPU thread
     python benchmarks/switches.py --tiny --out DIR       a rehearsal; the record goes elsewhere
 
-The compiler takes a minute before the first step; its steps are those after it.
+The compiler takes a minute before the first step; its steps are those after it. Threads are measured by the clock on
+the wall, so nothing else should run.
 Writes data/records/benchmarks/switches.DEVICE.json.
 """
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +42,11 @@ def main(argv: list[str] | None = None) -> None:
         "size": size, "width": width, "batch": batch,
     }  # fmt: skip
     record |= measure.compared(works, "as it is", device, options.rounds)
+    if device.type == "cpu":
+        counts = sorted({1, 2, os.cpu_count() or 1} & set(range(1, (os.cpu_count() or 1) + 1)))
+        record["wall_seconds_by_threads"] = measure.by_threads(works["as it is"], counts, options.rounds)
+        for count, found in record["wall_seconds_by_threads"].items():
+            print(f"{count} threads: {found['median']:.3f} s by the clock", flush=True)
     print("record:", measure.write("switches", device, record, options.out))
 
 

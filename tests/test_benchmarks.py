@@ -29,6 +29,13 @@ def test_rehearsal_writes_a_record(name, tmp_path):
     assert torch.backends.cpu.get_cpu_capability() in record["processor"]
 
 
+def test_threads_are_put_back_and_every_count_is_measured():
+    seen = []
+    found = measure.by_threads(lambda: seen.append(torch.get_num_threads()), [1, 2], rounds=3)
+    assert {count: one["rounds"] for count, one in found.items()} == {"1": 3, "2": 3}
+    assert set(seen) == {1, 2}
+
+
 def test_rehearsal_of_the_gpu_call_writes_all_its_records(tmp_path, capsys):
     gpu.main(["--tiny", "--out", str(tmp_path)])
     names = {"kernels", "attention", "step", "inference", "loss"}

@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,26 @@ def interleaved(works: Mapping[str, Work], device: torch.device, rounds: int) ->
         for name, work in works.items():
             times[name].append(seconds(work, device))
     return {name: spread(values) for name, values in times.items()}
+
+
+def by_threads(work: Work, counts: Sequence[int], rounds: int) -> dict[str, dict[str, float]]:
+    """Return the wall time of a work on a CPU by the number of threads; each round runs all counts, after one warm-up.
+
+    Processor time would add up over threads; wall time needs a machine without other work.
+    """
+    times: dict[str, list[float]] = {str(count): [] for count in counts}
+    before = torch.get_num_threads()
+    try:
+        for number in range(rounds + 1):
+            for count in counts:
+                torch.set_num_threads(count)
+                start = time.perf_counter()
+                work()
+                if number:
+                    times[str(count)].append(time.perf_counter() - start)
+    finally:
+        torch.set_num_threads(before)
+    return {count: spread(values) for count, values in times.items()}
 
 
 def spread(values: list[float]) -> dict[str, float]:

@@ -64,6 +64,13 @@ class TestAgainstOthers:
         expected = ((m1 - m2) ** 2).sum() + np.trace(c1 + c2 - 2 * scipy.linalg.sqrtm(c1 @ c2).real)
         assert frechet_distance(*sets) == pytest.approx(expected, rel=1e-8)
 
+    def test_pytorch_fid(self, sets):
+        """Its 0.3.0 calls SciPy's root in a way that SciPy 1.18 no longer takes, so it is not among the tests' own."""
+        theirs = pytest.importorskip("pytorch_fid.fid_score", reason="pip install --no-deps pytorch-fid")
+        (m1, c1), (m2, c2) = ((one.mean(0).numpy(), np.cov(one.numpy(), rowvar=False)) for one in sets)
+        expected = theirs.calculate_frechet_distance(m1, c1, m2, c2)
+        assert frechet_distance(*sets) == pytest.approx(expected, rel=1e-6)
+
     def test_torchmetrics(self, sets):
         theirs = _compute_fid(sets[0].mean(0), sets[0].T.cov(), sets[1].mean(0), sets[1].T.cov())
         assert frechet_distance(*sets) == pytest.approx(theirs.item(), rel=1e-8)

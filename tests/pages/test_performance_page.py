@@ -70,6 +70,17 @@ def test_comparison_table():
     assert (line["ms"], line["speed"], line["peak memory"]) == (2.0, "1.50 x", "0.25 x")
 
 
+def test_threads_are_compared_with_one():
+    found = {str(n): {"median": 0.4 / n, "quartiles": [0.4 / n, 0.5 / n]} for n in (1, 2)}
+    table = performance.threads_table({"wall_seconds_by_threads": found})
+    assert table.loc[2].tolist() == [200.0, "200.0 to 250.0", "2.00 x"]
+
+
+def test_shares_of_a_step():
+    table = performance.data_table({"shares_of_a_step": {"batch": 0.02701, "draw fashion 64, a pair": 0.21628}})
+    assert table["share of a step"].tolist() == ["0.027", "0.216"]
+
+
 def test_missing_record_says_how_to_make_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no step\.cpu\.json in .*: run python benchmarks/step\.py first"):
         performance.benchmark("step", folder=tmp_path)

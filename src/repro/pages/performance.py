@@ -144,6 +144,26 @@ def comparison_table(compared: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
+def threads_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Return one line per number of threads: seconds of a step by the clock, and the gain over one thread."""
+    by_threads = record["wall_seconds_by_threads"]
+    lines = {
+        int(count): {
+            "ms": round(seconds["median"] * 1e3, 1),
+            "quartiles": " to ".join(f"{value * 1e3:.1f}" for value in seconds["quartiles"]),
+            "speed": f"{by_threads['1']['median'] / seconds['median']:.2f} x",
+        }
+        for count, seconds in by_threads.items()
+    }
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("threads")
+
+
+def data_table(record: dict[str, Any]) -> pd.DataFrame:
+    """Return what reading or drawing the examples of a step costs, as a share of a joint training step's time."""
+    shares = {name: f"{share:.3f}" for name, share in record["shares_of_a_step"].items()}
+    return pd.DataFrame({"share of a step": shares})
+
+
 def roofline_figure(record: dict[str, Any]) -> Figure:
     """Return a figure: what the machine can do per byte moved, and what each method reaches on each layer.
 
