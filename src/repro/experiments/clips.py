@@ -14,7 +14,7 @@ from repro.config import Config, from_mapping
 from repro.data.clip import Clip
 from repro.data.clip_layouts import CLIP_LAYOUTS
 from repro.data.sets import DataSet
-from repro.experiments.task import Scores, Splits, Task, fixed_list, scores_of
+from repro.experiments.task import Scores, Splits, Task, TestList, scores_of
 from repro.experiments.weights import load_recorded_model
 from repro.metrics import TRIVIAL
 from repro.metrics.evaluate_clips import evaluate_clips
@@ -27,7 +27,6 @@ from repro.training.motion_inference import extract_motion
 if TYPE_CHECKING:
     from repro.experiments.request import Request
 
-TEST_CLIPS_SEED = 2008_12606  # the list of test clips depends on the data set and its length alone
 FRAMES_AT_ONCE = 8  # of a network that makes every frame by itself
 EXTRACTOR = ("motion", "men_adaln", "laptop")
 """The record whose network cleans skeletons: table, row, profile; seed 0."""
@@ -152,25 +151,8 @@ def without_learning(kind: str, clip: Clip) -> Tensor:
     return ((TRIVIAL[kind](frames).image + 1) / 2).clamp(0, 1)  # type: ignore[arg-type]  # what it reads of a batch
 
 
-@dataclass(frozen=True)
-class TestClips:
+class TestClips(TestList[Clip]):
     """The fixed list of held-out clips: the same for all rows and seeds."""
-
-    __test__ = False  # no test class, whatever pytest thinks of its name
-
-    dataset: DataSet[Clip]
-    indices: list[int]
-
-    @classmethod
-    def of(cls, dataset: DataSet[Clip], count: int) -> "TestClips":
-        """Return ``count`` clips of a data set, drawn once and for all; all of them where there are fewer."""
-        return cls(dataset, fixed_list(len(dataset), count, TEST_CLIPS_SEED))
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Clip:
-        return self.dataset[self.indices[index]]
 
     def subsets(self) -> dict[str, list[int]]:
         """Return parts of the list that are reported on their own: name -> places in the list."""

@@ -1,8 +1,7 @@
 """The task of Table II: a picture of a person in another pose."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -10,35 +9,16 @@ from repro import data, models
 from repro.config import Config
 from repro.data.layouts import LAYOUTS
 from repro.data.pair import Pair
-from repro.experiments.task import Scores, Splits, Task, fixed_list, scores_of
+from repro.experiments.task import Scores, Splits, Task, TestList, scores_of
 from repro.metrics import TRIVIAL, evaluate
 from repro.training.host import make_fabric, progress
 
 if TYPE_CHECKING:
     from repro.experiments.request import Request
 
-TEST_PAIRS_SEED = 2008_12606  # the list of test pairs depends on the data set and its length alone
 
-
-@dataclass(frozen=True)
-class TestPairs:
+class TestPairs(TestList[Pair]):
     """The fixed list of held-out pairs: the same for all rows and seeds."""
-
-    __test__: ClassVar[bool] = False  # no test class, whatever pytest thinks of its name
-
-    dataset: data.PairSet
-    indices: list[int]
-
-    @classmethod
-    def of(cls, dataset: data.PairSet, count: int) -> "TestPairs":
-        """Return ``count`` pairs of a data set, drawn once and for all; all of them where there are fewer."""
-        return cls(dataset, fixed_list(len(dataset), count, TEST_PAIRS_SEED))
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Pair:
-        return self.dataset[self.indices[index]]
 
     def subsets(self) -> dict[str, list[int]]:
         """Return parts of the list that are reported on their own: name -> places in the list."""

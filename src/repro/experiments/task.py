@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from torch import nn
@@ -15,6 +15,8 @@ from repro.training import Watch
 if TYPE_CHECKING:
     from repro.experiments.request import Request
 
+TEST_SEED = 2008_12606  # a list of test examples depends on the data set and its length alone
+Example = TypeVar("Example")
 Splits = tuple[DataSet[Any], DataSet[Any]]
 # An evaluation, and scores on the subsets that are reported on their own: name -> {"n": examples, metric: value}.
 Scores = tuple[Evaluation, dict[str, dict[str, float]]]
@@ -64,3 +66,34 @@ def fixed_list(count: int, wanted: int, seed: int) -> list[int]:
     """Return ``wanted`` of ``count`` examples, drawn once and for all and sorted; all where there are fewer."""
     order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
     return sorted(int(index) for index in order[:wanted])
+
+
+@dataclass(frozen=True)
+class TestList(Generic[Example]):
+    """The fixed list of held-out examples: the same for all rows and seeds.
+
+    Attributes:
+        dataset: the test set.
+        indices: of the chosen examples in it, rising.
+    """
+
+    __test__: ClassVar[bool] = False  # no test class, whatever pytest thinks of its name
+
+    dataset: Any
+    indices: list[int]
+
+    @classmethod
+    def of(cls, dataset: DataSet[Example], count: int) -> Self:
+        """Return ``count`` examples of a data set, drawn once and for all; all of them where there are fewer."""
+        return cls(dataset, fixed_list(len(dataset), count, TEST_SEED))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Example:
+        found: Example = self.dataset[self.indices[index]]
+        return found
+
+    def subsets(self) -> dict[str, list[int]]:
+        """Return parts of the list that are reported on their own: name -> places in the list."""
+        raise NotImplementedError
